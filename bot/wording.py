@@ -1,0 +1,93 @@
+"""The fixed words patients read, by phrase and language; the texts are in `knowledge/wording/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.messages import Lang
+
+
+class Phrase(StrEnum):
+    """Every fixed text the program needs; both files must have exactly these keys.
+
+    The value is the place in the file: `replies.unknown` is the key `unknown` under `replies`.
+    """
+
+    NOTICE_ADVERTISING = "notices.advertising"
+    NOTICE_UNSIGNED = "notices.unsigned"
+    NOTICE_CONTRAINDICATIONS = "notices.contraindications"
+    NOTICE_PSYCHOTHERAPY = "notices.psychotherapy"
+    NOTICE_WATCH = "notices.watch"
+
+    BUTTON_MORE = "buttons.more"
+    BUTTON_SOURCES = "buttons.sources"
+    BUTTON_HUMAN = "buttons.human"
+    BUTTON_BOOK = "buttons.book"
+    BUTTON_TOPICS = "buttons.topics"
+    BUTTON_NONE_OF_THESE = "buttons.none_of_these"
+
+    START = "replies.start"
+    HELP = "replies.help"
+    TOPICS = "replies.topics"
+    CATEGORY = "replies.category"
+    LANGUAGE = "replies.language"
+    LANGUAGE_SET = "replies.language_set"
+    CLARIFY = "replies.clarify"
+    UNKNOWN = "replies.unknown"
+    UNKNOWN_AGAIN = "replies.unknown_again"
+    UNKNOWN_TOPIC = "replies.unknown_topic"
+    BEING_UPDATED = "replies.being_updated"
+    HUMAN = "replies.human"
+    BOOK = "replies.book"
+    SOURCES = "replies.sources"
+    SOURCES_NONE = "replies.sources_none"
+    OLD_BUTTON = "replies.old_button"
+    NOTHING_TO_READ = "replies.nothing_to_read"
+    LEXICAL_ONLY = "replies.lexical_only"
+    FAILED = "replies.failed"
+    CONTACT = "replies.contact"
+
+    OUTSIDE_COSMETOLOGY = "outside.cosmetology"
+    OUTSIDE_NAMESAKE = "outside.namesake"
+    OUTSIDE_MEDICINE = "outside.medicine"
+    OUTSIDE_CLINIC = "outside.clinic"
+    OUTSIDE_OTHER = "outside.other"
+
+    ATTACHMENT_PHOTO = "attachments.photo"
+    ATTACHMENT_VOICE = "attachments.voice"
+    ATTACHMENT_STICKER = "attachments.sticker"
+    ATTACHMENT_OTHER = "attachments.other"
+
+    EVIDENCE_STRONG = "evidence.strong"
+    EVIDENCE_MODERATE = "evidence.moderate"
+    EVIDENCE_WEAK = "evidence.weak"
+    EVIDENCE_EXPERT = "evidence.expert"
+    EVIDENCE_NONE = "evidence.none"
+
+    CATEGORY_MECHANISM = "categories.mechanism"
+    CATEGORY_INDICATIONS = "categories.indications"
+    CATEGORY_DURATION = "categories.duration"
+    CATEGORY_MOOD = "categories.mood"
+    CATEGORY_SAFETY = "categories.safety"
+    CATEGORY_PROCEDURE = "categories.procedure"
+    CATEGORY_CLINIC = "categories.clinic"
+
+    COMMAND_START = "commands.start"
+    COMMAND_HELP = "commands.help"
+    COMMAND_TOPICS = "commands.topics"
+    COMMAND_LANGUAGE = "commands.language"
+    PROFILE_DESCRIPTION = "profile.description"
+    PROFILE_SHORT = "profile.short"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Texts by language and place. `facts` (the clinic's name, address) fill `{name}` in any text."""
+
+    texts: Mapping[Lang, Mapping[str, str]]
+    facts: Mapping[str, str]
+
+    def __call__(self, lang: Lang, phrase: Phrase, **more: str) -> str:
+        return self.texts[lang][phrase].format(**{**self.facts, **more})
