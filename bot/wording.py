@@ -84,10 +84,10 @@ class Phrase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Texts by language and place. `facts` (the clinic's name, address) fill `{name}` in any text."""
+    """Texts by language and place. `facts` (the clinic's name and address) fill `{name}` in any text."""
 
     texts: Mapping[Lang, Mapping[str, str]]
-    facts: Mapping[str, str]
+    facts: Mapping[Lang, Mapping[str, str]]
 
     def __call__(self, lang: Lang, phrase: Phrase, **more: str) -> str:
-        return self.texts[lang][phrase].format(**{**self.facts, **more})
+        return self.texts[lang][phrase].format(**{**self.facts[lang], **more})

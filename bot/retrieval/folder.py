@@ -15,8 +15,8 @@ from bot.retrieval.articles import Article, parse
 from bot.retrieval.catalogue import Catalogue, parse_catalogue
 from bot.retrieval.clinic import Clinic, parse_clinic
 from bot.retrieval.documents import Document, parse_yaml, read_text
-from bot.retrieval.outside import OutsideQuestion, parse_outside
 from bot.retrieval.problems import Problem
+from bot.retrieval.questions import Labelled, parse_calibration, parse_outside
 from bot.retrieval.references import Signer, Source, parse_signers, parse_sources
 from bot.wording import Phrase
 
@@ -37,11 +37,19 @@ class Forbidden:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Where the parts of an article stand in its file, counted from 1."""
+
+    keys: Mapping[str, int]
+    questions: tuple[int, ...]
+    body: int
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """All that staff keep.
 
-    `signed_copies` are the texts as they were last signed; `question_lines` gives, by an article's path,
-    the line of each of its questions.
+    `signed_copies` are the texts as they were last signed; `lines` says by an article's path where things stand.
     """
 
     catalogue: Catalogue
@@ -51,9 +59,10 @@ class Knowledge:
     signers: Mapping[str, Signer]
     clinic: Clinic
     wording: Mapping[Lang, Mapping[str, str]]
-    outside: tuple[OutsideQuestion, ...]
+    outside: tuple[Labelled, ...]
+    calibration: tuple[Labelled, ...]
     forbidden: tuple[Forbidden, ...]
-    question_lines: Mapping[str, tuple[int, ...]]
+    lines: Mapping[str, Lines]
 
 
 def files(root: Path) -> list[Path]:
@@ -100,6 +109,7 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     signers = read("signers.yml", parse_signers)
     clinic = read("clinic.yml", parse_clinic)
     outside = read("outside.yml", parse_outside)
+    calibration = read("calibration.yml", parse_calibration)
     forbidden = read("forbidden.yml", _parse_forbidden)
     wording = {lang: read(f"wording/{lang}.yml", _parse_wording) for lang in LANGS}
     articles, lines = _read_articles(root, "articles", problems)
@@ -108,21 +118,23 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
         problems.append(Problem("articles", 0, "there are no articles; each is articles/<category>/<id>.<lang>.md"))
     texts = {lang: found for lang, found in wording.items() if found is not None}
     if (
-        catalogue is None or sources is None or signers is None or clinic is None or outside is None or forbidden is None
-        or len(texts) < len(LANGS)
+        catalogue is None or sources is None or signers is None or clinic is None or outside is None
+        or calibration is None or forbidden is None or len(texts) < len(LANGS)
     ):  # fmt: skip
         return None, sorted(problems)
     return (
-        Knowledge(catalogue, articles, signed, sources, signers, clinic, texts, outside, forbidden, lines),
+        Knowledge(
+            catalogue, articles, signed, sources, signers, clinic, texts, outside, calibration, forbidden, lines
+        ),
         sorted(problems),
     )
 
 
 def _read_articles(
     root: Path, folder: str, problems: list[Problem]
-) -> tuple[dict[tuple[str, Lang], Article], dict[str, tuple[int, ...]]]:
+) -> tuple[dict[tuple[str, Lang], Article], dict[str, Lines]]:
     articles: dict[tuple[str, Lang], Article] = {}
-    lines: dict[str, tuple[int, ...]] = {}
+    lines: dict[str, Lines] = {}
     for path in files(root):
         name = path.relative_to(root).as_posix()
         if not name.startswith(f"{folder}/"):
@@ -138,16 +150,21 @@ def _read_articles(
         twin = articles.setdefault((article.id, article.lang), article)
         if twin is not article:
             problems.append(Problem(name, 2, f"the id `{article.id}` is also in {twin.path}; keep one of the two"))
-        lines[name] = _question_lines(text)
+        lines[name] = _lines(text)
     return articles, lines
 
 
-def _question_lines(text: str) -> tuple[int, ...]:
-    """The line of each question, found again in the front matter, which is known to be sound."""
-    head = parse_yaml(text.split("---", 2)[1], "", first_line=1)
-    if isinstance(head, Problem):
-        return ()
-    return tuple(head.line("questions", number) for number in range(len(head.data["questions"])))
+def _lines(text: str) -> Lines:
+    """Where things stand in an article that is known to be sound."""
+    head, body = text.split("---", 2)[1:]
+    found = parse_yaml(head, "", first_line=1)
+    assert isinstance(found, Document)
+    before = text[: len(text) - len(body.lstrip("\n -"))].count("\n")
+    return Lines(
+        {key: found.line(key) for key in found.data},
+        tuple(found.line("questions", number) for number in range(len(found.data["questions"]))),
+        before + 1,
+    )
 
 
 def _parse_forbidden(document: Document) -> tuple[tuple[Forbidden, ...], list[Problem]]:

@@ -1,0 +1,114 @@
+"""All that speaks for each label, for one question: the rankings of every index, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.messages import Lang
+from bot.ports import Vectors
+from bot.retrieval.articles import Passage
+from bot.retrieval.confidence import Evidence
+from bot.retrieval.lexical import LexicalIndex, grams, lemmas
+from bot.retrieval.semantic import SemanticIndex
+from bot.retrieval.topics import TopicModel
+
+Floats = npt.NDArray[np.float32]
+
+
+class _Maxima:
+    """The best score per label among some of the passages."""
+
+    def __init__(self, rows: npt.NDArray[np.int64], owner: npt.NDArray[np.int64], labels: int) -> None:
+        order = np.argsort(owner[rows], kind="stable")
+        self._rows = rows[order]
+        self._present, self._starts = np.unique(owner[self._rows], return_index=True)
+        self._labels = labels
+
+    def of(self, scores: Floats, floor: float) -> Floats:
+        best = np.full(self._labels, floor, dtype=np.float32)
+        if len(self._rows):
+            best[self._present] = np.maximum.reduceat(scores[self._rows], self._starts)
+        return best
+
+
+class Index:
+    """BM25 over lemmas and n-grams, FAISS over vectors, and the topic model, over one set of passages.
+
+    Args:
+        passages: in the order in which the indexes hold them.
+        semantic: None where the version was built without an encoder.
+    """
+
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        model: TopicModel,
+        by_word: LexicalIndex,
+        by_gram: LexicalIndex,
+        semantic: SemanticIndex | None,
+    ) -> None:
+        self.labels = model.labels
+        self._model, self._by_word, self._by_gram, self._semantic = model, by_word, by_gram, semantic
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        owner = np.array([numbers[passage.label] for passage in passages])
+        is_text = np.array([passage.kind in ("title", "paragraph") for passage in passages])
+        self._all = _Maxima(np.arange(len(passages)), owner, len(self.labels))
+        self._questions = _Maxima(np.flatnonzero(~is_text), owner, len(self.labels))
+        self._texts = _Maxima(np.flatnonzero(is_text), owner, len(self.labels))
+
+    def evidence(self, text: str, lang: Lang, vector: Vectors | None) -> Evidence:
+        """Weigh one question; `vector` is centred, float32, shape (1, d), unit row, or None to look at words only."""
+        words = self._by_word.scores(text, lang)
+        if self._semantic is not None and vector is not None:
+            meaning = self._semantic.scores(vector)
+        else:
+            meaning = np.zeros(len(words), dtype=np.float32)
+        return self.combine(self._model.scores(text, lang, vector), meaning, words, self._by_gram.scores(text, lang))
+
+    def combine(self, model: Floats, meaning: Floats, words: Floats, letters: Floats) -> Evidence:
+        """Bring the model's score per label and the other scores per passage together."""
+        return Evidence(
+            model=model,
+            question=self._questions.of(meaning, 0.0),
+            passage=self._texts.of(meaning, 0.0),
+            word=self._all.of(words, 0.0),
+            gram=self._all.of(letters, 0.0),
+        )
+
+    def lexical_scores(self, questions: Sequence[tuple[str, Lang]]) -> tuple[Floats, Floats]:
+        """Scores of many questions by words and by n-grams, each float32, shape (questions, passages)."""
+        return self._by_word.scores_of_all(questions), self._by_gram.scores_of_all(questions)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder / "topics")
+        self._by_word.save(folder / "words")
+        self._by_gram.save(folder / "grams")
+        if self._semantic is not None:
+            self._semantic.save(folder / "vectors.faiss")
+
+    @classmethod
+    def load(cls, folder: Path, passages: Sequence[Passage]) -> Index:
+        vectors = folder / "vectors.faiss"
+        return cls(
+            passages,
+            TopicModel.load(folder / "topics"),
+            LexicalIndex.load(folder / "words", lemmas),
+            LexicalIndex.load(folder / "grams", grams),
+            SemanticIndex.load(vectors) if vectors.exists() else None,
+        )
+
+    @classmethod
+    def build(cls, passages: Sequence[Passage], model: TopicModel, vectors: Vectors | None) -> Index:
+        """Index the passages; `vectors` are centred, one unit row per passage."""
+        texts = [(passage.text, passage.lang) for passage in passages]
+        return cls(
+            passages,
+            model,
+            LexicalIndex.build(texts, lemmas),
+            LexicalIndex.build(texts, grams),
+            None if vectors is None else SemanticIndex.build(vectors),
+        )

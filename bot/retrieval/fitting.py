@@ -1,0 +1,106 @@
+"""Fits a library's index and its confidence; needs scikit-learn, so only the child process that builds imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.ports import Encoder, Vectors
+from bot.retrieval import confidence
+from bot.retrieval.articles import Passage
+from bot.retrieval.confidence import Confidence, Judged
+from bot.retrieval.evidence import Index
+from bot.retrieval.families import families, folds
+from bot.retrieval.lexical import words
+from bot.retrieval.semantic import centred
+from bot.retrieval.topics import TopicData
+from bot.retrieval.writing import TEXT_LIMIT, shorten
+
+# Parts the questions are cut into: each is judged by a model fitted on the other four fifths.
+FOLDS = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+def answerable(label: str) -> bool:
+    """Whether finding this label leads to a reply of its own; `outside/...` leads to none."""
+    return not label.startswith("outside/")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """`centre` is the mean vector, float32, shape (d,); None without an encoder."""
+
+    index: Index
+    confidence: Confidence
+    centre: Vectors | None
+
+
+def encode(passages: Sequence[Passage], encoder: Encoder | None) -> Vectors | None:
+    """Raw vectors of passages, float32, shape (n, d): what patients might type as queries, texts as passages."""
+    if encoder is None:
+        return None
+    asked = [number for number, passage in enumerate(passages) if passage.kind not in ("title", "paragraph")]
+    told = [number for number, passage in enumerate(passages) if passage.kind in ("title", "paragraph")]
+    parts = [
+        encoder.encode([shorten(passages[number].text) for number in asked], "query"),
+        encoder.encode([passages[number].text[:TEXT_LIMIT] for number in told], "passage"),
+    ]
+    vectors = np.empty((len(passages), parts[0].shape[1]), dtype=np.float32)
+    vectors[asked], vectors[told] = parts
+    return vectors
+
+
+def fit(
+    passages: Sequence[Passage],
+    held_out: Sequence[Passage],
+    raw: Vectors | None,
+    progress: Progress = lambda *_: None,
+) -> Fitted:
+    """Fit everything.
+
+    Args:
+        passages: what can be found.
+        held_out: questions by another hand; nothing but the confidence is fitted on them.
+        raw: vectors of passages and held-out questions, in that order, as the encoder gave them; None without one.
+    """
+    rows = np.flatnonzero([passage.kind not in ("title", "paragraph") for passage in passages])
+    centre = None if raw is None else np.asarray(raw[rows].mean(axis=0), dtype=np.float32)
+    vectors = None if raw is None or centre is None else centred(raw, centre)
+    asked = [passages[row] for row in rows]
+    texts = [(passage.text, passage.lang) for passage in asked]
+    data = TopicData(texts, [passage.label for passage in asked], None if vectors is None else vectors[rows])
+    progress("fitting", 0, FOLDS + 1)
+    index = Index.build(passages, data.fit(), None if vectors is None else vectors[: len(passages)])
+    part = folds(families(texts), FOLDS)
+    said, spelt = index.lexical_scores(texts)
+    meant = np.zeros_like(said) if vectors is None else vectors[rows] @ vectors[: len(passages)].T
+    across: list[Judged] = []
+    for fold in range(FOLDS):
+        progress("fitting", fold + 1, FOLDS + 1)
+        own = np.flatnonzero(part == fold)
+        # A question must not find itself or its family: their passages are hidden from it.
+        hidden = np.zeros(len(passages), dtype=bool)
+        hidden[rows[own]] = True
+        for number, scores in zip(own, data.scores_apart(part != fold), strict=True):
+            seen = [np.where(hidden, np.float32(0), of[number]) for of in (meant, said, spelt)]
+            text, lang = texts[number]
+            across.append(judge(index, index.combine(scores, *seen), asked[number].label, len(words(text, lang))))
+    apart: list[Judged] = []
+    for number, question in enumerate(held_out, len(passages)):
+        vector = None if vectors is None else vectors[number][None]
+        found = index.evidence(question.text, question.lang, vector)
+        apart.append(judge(index, found, question.label, len(words(question.text, question.lang))))
+    progress("fitting", FOLDS + 1, FOLDS + 1)
+    return Fitted(index, confidence.fit(across, apart), centre)
+
+
+def judge(index: Index, evidence: confidence.Evidence, label: str, count: int) -> Judged:
+    """Compare the candidates of a question with the label it really has; `count` is its number of words."""
+    mask = np.array([answerable(name) for name in index.labels])
+    chosen = confidence.candidates(evidence, mask)
+    right: npt.NDArray[np.bool_] = np.array([index.labels[number] == label for number in chosen])
+    return Judged(confidence.features(evidence, chosen, mask, count), right, answerable(label))

@@ -1,0 +1,133 @@
+"""Evidence by words: BM25 over lemmas, and over character n-grams for typos and half-known words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import numpy as np
+import numpy.typing as npt
+import pymorphy3
+import snowballstemmer
+
+from bot.messages import Lang
+from bot.retrieval.writing import transliterated
+
+Scores = npt.NDArray[np.float32]
+
+_WORD = re.compile(r"[^\W_]+")
+# Lengths of character n-grams: shorter ones say little, longer ones don't survive a typo.
+_GRAM_LENGTHS = (3, 4, 5)
+# A word longer than this is noise; cutting it bounds the work a single message can cause.
+_WORD_LIMIT = 32
+
+
+@cache
+def _morphology() -> Any:
+    return pymorphy3.MorphAnalyzer()
+
+
+@cache
+def _stemmer() -> Any:
+    return snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=20_000)
+def lemma(word: str, lang: Lang) -> str:
+    """The word's dictionary form in Russian, its stem in English; any word gets one."""
+    if lang == "ru":
+        return str(_morphology().parse(word)[0].normal_form).replace("ё", "е")
+    return str(_stemmer().stemWord(word))
+
+
+def words(text: str, lang: Lang) -> list[str]:
+    """Lower-case words; in Russian, Latin ones are read as Russian so that botox meets ботокс."""
+    text = text.lower()
+    if lang == "ru":
+        text = transliterated(text).replace("ё", "е")
+    return [word[:_WORD_LIMIT] for word in _WORD.findall(text)]
+
+
+def lemmas(text: str, lang: Lang) -> list[str]:
+    """One token per word, marked by language so that one index holds both."""
+    return [f"{lang}:{lemma(word, lang)}" for word in words(text, lang)]
+
+
+def grams(text: str, lang: Lang) -> list[str]:
+    """Character n-grams of each word with its borders, so that a typo spoils only a few."""
+    found = []
+    for word in words(text, lang):
+        padded = f" {word} "
+        for length in _GRAM_LENGTHS:
+            found.extend(padded[start : start + length] for start in range(max(1, len(padded) - length + 1)))
+    return found
+
+
+Tokenizer = Callable[[str, Lang], list[str]]
+
+
+class LexicalIndex:
+    """BM25 over one kind of token; scores are divided by what the question could reach at most.
+
+    Source: Robertson and Zaragoza, Foundations and Trends in Information Retrieval 3 (2009); the library is bm25s.
+    """
+
+    def __init__(self, bm25: bm25s.BM25, tokenizer: Tokenizer) -> None:
+        self._bm25 = bm25
+        self._tokenizer = tokenizer
+        self._documents = int(bm25.scores["num_docs"])
+        # The most one token can score anywhere: the question's own ceiling is the sum over its tokens.
+        starts = np.asarray(bm25.scores["indptr"])[:-1]
+        data = np.asarray(bm25.scores["data"], dtype=np.float32)
+        self._ceilings = np.maximum.reduceat(data, np.minimum(starts, len(data) - 1)) if len(data) else data
+        # A word the index has never seen is evidence too: it counts as much as its rarest word.
+        self._unseen = float(self._ceilings.max(initial=0.0))
+
+    @classmethod
+    def build(cls, texts: Sequence[tuple[str, Lang]], tokenizer: Tokenizer) -> LexicalIndex:
+        bm25 = bm25s.BM25()
+        bm25.index([tokenizer(text, lang) or ["\0"] for text, lang in texts], show_progress=False)
+        return cls(bm25, tokenizer)
+
+    def scores(self, question: str, lang: Lang) -> Scores:
+        """Share of the question found in each text: float32, shape (n,), 0 to about 1."""
+        tokens = self._tokenizer(question, lang)
+        known = self._bm25.get_tokens_ids(tokens) if tokens else []
+        if not known:
+            return np.zeros(self._documents, dtype=np.float32)
+        ceiling = float(self._ceilings[known].sum()) + self._unseen * 0.5 * (len(set(tokens)) - len(set(known)))
+        scores: Scores = self._bm25.get_scores_from_ids(known).astype(np.float32)
+        return scores / max(ceiling, 1e-6)
+
+    def scores_of_all(self, questions: Sequence[tuple[str, Lang]]) -> Scores:
+        """`scores` of many questions at once, as a build needs them: float32, shape (questions, n)."""
+        from scipy import sparse
+
+        held = self._bm25.scores
+        weights = sparse.csc_matrix(
+            (held["data"], held["indices"], held["indptr"]), shape=(self._documents, len(held["indptr"]) - 1)
+        )
+        rows = [self._bm25.get_tokens_ids(self._tokenizer(text, lang)) for text, lang in questions]
+        unknown = [
+            len(set(self._tokenizer(text, lang))) - len(set(known))
+            for (text, lang), known in zip(questions, rows, strict=True)
+        ]
+        starts = np.cumsum([0, *map(len, rows)])
+        asked = sparse.csr_matrix(
+            (np.ones(starts[-1], np.float32), np.concatenate([np.array(row, np.int64) for row in rows]), starts),
+            shape=(len(questions), weights.shape[1]),
+        )
+        ceilings = asked @ self._ceilings[: weights.shape[1]] + self._unseen * 0.5 * np.array(unknown)
+        found = (asked @ weights.T).toarray() / np.maximum(ceilings, 1e-6)[:, None]
+        return np.asarray(found, dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        self._bm25.save(str(folder), show_progress=False)
+
+    @classmethod
+    def load(cls, folder: Path, tokenizer: Tokenizer) -> LexicalIndex:
+        return cls(bm25s.BM25.load(str(folder), show_progress=False), tokenizer)

@@ -1,0 +1,140 @@
+"""The library as the conversation sees it: what a question is about, and the article that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from bot.messages import Lang
+from bot.ports import Encoder, Vectors
+from bot.retrieval import confidence
+from bot.retrieval.articles import Article
+from bot.retrieval.catalogue import Catalogue
+from bot.retrieval.clinic import Clinic
+from bot.retrieval.confidence import Confidence, Decision
+from bot.retrieval.evidence import Index
+from bot.retrieval.lexical import words
+from bot.retrieval.references import Source
+from bot.retrieval.semantic import centred
+from bot.retrieval.writing import Reading, Tongues, clean, shorten
+from bot.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A topic id or `intent/<name>` with the probability that it answers the question."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits best first, what to do with them, and what else the question was near to.
+
+    `outside` is the kind of outside question it looks like most, if that is likelier than any topic.
+    """
+
+    hits: tuple[Hit, ...]
+    decision: Decision
+    outside: str | None
+
+
+class Library:
+    """One library version, loaded; immutable, so that a turn sees one version from its beginning to its end."""
+
+    def __init__(
+        self,
+        version: str,
+        catalogue: Catalogue,
+        articles: Mapping[tuple[str, Lang], Article],
+        signed_copies: Mapping[tuple[str, Lang], Article],
+        sources: Mapping[str, Source],
+        clinic: Clinic,
+        wording: Mapping[Lang, Mapping[str, str]],
+        tongues: Tongues,
+        index: Index,
+        fitted: Confidence,
+        centre: Vectors | None,
+        encoder: Encoder | None,
+    ) -> None:
+        self.version = version
+        self.catalogue = catalogue
+        self.sources = sources
+        self.clinic = clinic
+        self.encoder = encoder
+        self._articles = articles
+        self._signed_copies = signed_copies
+        self._wording = wording
+        self._tongues = tongues
+        self._index = index
+        self._confidence = fitted
+        self._centre = centre
+
+    @cached_property
+    def wording(self) -> Wording:
+        return Wording(self._wording, {lang: self.clinic.facts(lang) for lang in self._wording})
+
+    def article(self, topic: str, lang: Lang) -> Article | None:
+        """The article as staff keep it now, signed or not."""
+        return self._articles.get((topic, lang))
+
+    def signed_article(self, topic: str, lang: Lang, today: date) -> Article | None:
+        """The text a clinician stands for: the article itself if signed, else the copy kept at its last signing."""
+        for found in (self._articles.get((topic, lang)), self._signed_copies.get((topic, lang))):
+            if found is not None and found.signed(today):
+                return found
+        return None
+
+    def flags(self, topic: str) -> frozenset[str]:
+        """The catalogue's least flags with those the articles of either language add."""
+        own = (article.flags for (found, _), article in self._articles.items() if found == topic)
+        return self.catalogue[topic].flags.union(*own) if topic in self.catalogue else frozenset().union(*own)
+
+    def topics(self, lang: Lang, category: str | None = None) -> Sequence[Article]:
+        """The articles there are in a language, in the catalogue's order."""
+        return [
+            self._articles[topic.id, lang]
+            for topic in self.catalogue.topics.values()
+            if (topic.id, lang) in self._articles and category in (None, topic.category)
+        ]
+
+    def read(self, text: str, habit: Lang | None = None, only: Lang | None = None) -> Reading:
+        """Clean a message and decide its language; see `Tongues.read`."""
+        return self._tongues.read(clean(text), habit, only)
+
+    def search(self, reading: Reading) -> list[Hit]:
+        """What the question may be about, best first; probabilities sum to at most 1."""
+        return list(self.find(reading).hits)
+
+    def find(self, reading: Reading, ask: Literal["all"] | Sequence[str] = "all") -> Found:
+        """Search and decide. `ask` limits the search to some labels, as when they were just offered."""
+        text = shorten(reading.text)
+        vector = self._vector(text)
+        evidence = self._index.evidence(text, reading.lang, vector)
+        labels = self._index.labels
+        allowed = np.array([_answerable(label) and (ask == "all" or label in ask) for label in labels])
+        chosen = confidence.candidates(evidence, allowed)
+        rows = confidence.features(
+            evidence, chosen, np.array([_answerable(label) for label in labels]), len(words(text, reading.lang))
+        )
+        probabilities = self._confidence.probabilities(rows)
+        order = np.argsort(-probabilities, kind="stable")
+        hits = tuple(Hit(labels[chosen[place]], float(probabilities[place])) for place in order)
+        decision = self._confidence.decide([hit.label for hit in hits], probabilities[order])
+        best = labels[int(np.argmax(evidence.model))]
+        return Found(hits, decision, best.removeprefix("outside/") if best.startswith("outside/") else None)
+
+    def _vector(self, text: str) -> Vectors | None:
+        if self.encoder is None or self._centre is None:
+            return None
+        return centred(self.encoder.encode([text], "query"), self._centre)
+
+
+def _answerable(label: str) -> bool:
+    return not label.startswith("outside/")

@@ -1,0 +1,323 @@
+"""A library version: build, check, publish, load; one immutable folder named by its content.
+
+    DATA_DIR/library/<hash>/   manifest.json, content.json, index (BM25, vectors, topic model)
+    DATA_DIR/library/current   the hash of the version that is served
+    DATA_DIR/vectors/          vectors by text, so that an edit encodes only what changed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.errors import EncoderMismatch, KnowledgeError, StorageError, VersionError
+from bot.messages import Lang
+from bot.ports import Encoder, Vectors
+from bot.retrieval.articles import Article, Passage, digest, passages
+from bot.retrieval.catalogue import parse_catalogue
+from bot.retrieval.check import check
+from bot.retrieval.clinic import parse_clinic
+from bot.retrieval.confidence import Confidence
+from bot.retrieval.documents import Document, read_yaml
+from bot.retrieval.evidence import Index
+from bot.retrieval.folder import Knowledge, fingerprint, read_folder
+from bot.retrieval.library import Library
+from bot.retrieval.problems import Problem, errors
+from bot.retrieval.references import parse_sources
+from bot.retrieval.writing import Tongues, without_latin
+
+# Raised when the files of a version change their meaning: older versions are then built anew.
+FORMAT = 1
+NO_ENCODER = "none"
+# Older versions kept beside the one that is served, so that a running process never loses the files it reads.
+_KEPT = 3
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How a patient may express an intent of the dialogue."""
+
+    intent: str
+    lang: Lang
+    text: str
+
+
+def name_of(root: Path, examples: Sequence[Example], encoder: str) -> str:
+    """The name of the version that these inputs give; 16 hex digits."""
+    said = json.dumps([asdict(example) for example in examples], ensure_ascii=False)
+    return digest("\n".join([str(FORMAT), fingerprint(root), digest(said), encoder]))
+
+
+def current(data_dir: Path) -> str | None:
+    """The name of the version that is served, or None where none was published."""
+    try:
+        name = (data_dir / "library" / "current").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return name if re.fullmatch(r"[0-9a-f]{16}", name) else None
+
+
+def build(
+    root: Path,
+    examples: Sequence[Example],
+    encoder: Encoder | None,
+    data_dir: Path,
+    progress: Progress = lambda *_: None,
+) -> str:
+    """Build the version of what the knowledge folder holds now, and return its name; nothing is published.
+
+    Raises:
+        KnowledgeError: the folder has an error; names file and line.
+        StorageError: the data folder can't be written.
+    """
+    name = name_of(root, examples, encoder.name if encoder else NO_ENCODER)
+    target = data_dir / "library" / name
+    if is_whole(target):
+        return name
+    knowledge, problems = read_folder(root)
+    if knowledge is not None:
+        problems += check(knowledge)
+    if errors(problems) or knowledge is None:
+        raise KnowledgeError(errors(problems))
+    try:
+        (data_dir / "library").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=data_dir / "library") as made:
+            folder = Path(made) / "version"
+            folder.mkdir()
+            _write(folder, root, knowledge, examples, encoder, data_dir, progress)
+            _seal(folder, name, encoder.name if encoder else NO_ENCODER)
+            if target.exists():
+                # A damaged version, or one that another process has just built: both may go.
+                shutil.rmtree(target)
+            os.replace(folder, target)
+    except OSError as error:
+        raise _unwritable(data_dir, error) from error
+    return name
+
+
+def publish(data_dir: Path, name: str) -> None:
+    """Serve this version from now on, in one step; older ones are removed, but for the last few."""
+    library = data_dir / "library"
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=library, delete=False, encoding="ascii") as file:
+            file.write(name)
+        os.replace(file.name, library / "current")
+        found = sorted(library.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for manifest in found[_KEPT:]:
+            if manifest.parent.name != name:
+                shutil.rmtree(manifest.parent, ignore_errors=True)
+    except OSError as error:
+        raise _unwritable(data_dir, error) from error
+
+
+def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
+    """Load a version.
+
+    Raises:
+        VersionError: it is missing or damaged; says which file.
+        EncoderMismatch: it was built with another encoder.
+    """
+    folder = data_dir / "library" / name
+    manifest = _manifest(folder)
+    _verify(folder, manifest)
+    running = encoder.name if encoder else NO_ENCODER
+    if manifest["encoder"] != running:
+        raise EncoderMismatch(manifest["encoder"], running)
+    content = json.loads((folder / "content.json").read_text(encoding="utf-8"))
+
+    def document(file: str) -> Document:
+        return Document(file, content["files"][file], {})
+
+    clinic, _ = parse_clinic(document("clinic.yml"))
+    if clinic is None:
+        raise VersionError(f"The library version {name} has no clinic profile; run `mimika knowledge build`.")
+    centre = content["centre"]
+    return Library(
+        version=name,
+        catalogue=parse_catalogue(document("catalogue.yml"))[0],
+        articles=_articles(content["articles"]),
+        signed_copies=_articles(content["signed"]),
+        sources=parse_sources(document("sources.yml"))[0],
+        clinic=clinic,
+        wording=content["wording"],
+        tongues=Tongues(**content["tongues"]),
+        index=Index.load(folder, [Passage(**row) for row in content["passages"]]),
+        fitted=Confidence.from_json(content["confidence"]),
+        centre=None if centre is None else np.array(centre, dtype=np.float32),
+        encoder=encoder,
+    )
+
+
+def is_whole(folder: Path) -> bool:
+    try:
+        _verify(folder, _manifest(folder))
+    except VersionError:
+        return False
+    return True
+
+
+def _write(
+    folder: Path,
+    root: Path,
+    knowledge: Knowledge,
+    examples: Sequence[Example],
+    encoder: Encoder | None,
+    data_dir: Path,
+    progress: Progress,
+) -> None:
+    # scikit-learn and SciPy take a second and 100 MB: only a process that builds pays for them.
+    from bot.retrieval.fitting import fit
+
+    found = all_passages(knowledge, examples)
+    held_out = [Passage(row.label, row.lang, "question", row.text) for row in knowledge.calibration]
+    raw = _vectors([*found, *held_out], encoder, data_dir, progress)
+    fitted = fit(found, held_out, raw, progress)
+    fitted.index.save(folder)
+    content = {
+        "articles": [_plain(article) for article in knowledge.articles.values()],
+        "signed": [_plain(article) for article in knowledge.signed_copies.values()],
+        "files": {name: _data(root, name) for name in ("catalogue.yml", "sources.yml", "clinic.yml")},
+        "wording": knowledge.wording,
+        "tongues": asdict(tongues(knowledge)),
+        "passages": [asdict(passage) for passage in found],
+        "confidence": fitted.confidence.to_json(),
+        "centre": None if fitted.centre is None else fitted.centre.tolist(),
+    }
+    (folder / "content.json").write_text(json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8")
+
+
+def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Passage]:
+    """Everything that can be found: articles, what must not be answered, and the dialogue's intents."""
+    found = [passage for article in knowledge.articles.values() for passage in passages(article)]
+    found += [Passage(f"outside/{row.label}", row.lang, "outside", row.text) for row in knowledge.outside]
+    found += [Passage(f"intent/{example.intent}", example.lang, "intent", example.text) for example in examples]
+    return found
+
+
+def tongues(knowledge: Knowledge) -> Tongues:
+    """What both languages look like, learnt from the articles and their questions."""
+    texts: dict[Lang, list[str]] = {"ru": [], "en": []}
+    for article in knowledge.articles.values():
+        lines = [article.title, article.answer, article.more, *article.questions]
+        texts[article.lang] += [without_latin(line) for line in lines] if article.lang == "ru" else lines
+    return Tongues.fit(texts)
+
+
+def _vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, progress: Progress) -> Vectors | None:
+    """Vectors of all passages; only texts never encoded before are encoded now."""
+    if encoder is None:
+        return None
+    from bot.retrieval.fitting import encode
+
+    cache = data_dir / "vectors" / f"{digest(encoder.name)}.npz"
+    known = _read_cache(cache)
+    keys = [digest(f"{passage.kind in ('title', 'paragraph')}\0{passage.text}") for passage in found]
+    missing = {key: passage for key, passage in zip(keys, found, strict=True) if key not in known}
+    todo = list(missing.items())
+    for start in range(0, len(todo), 64):
+        progress("encoding", start, len(todo))
+        part = todo[start : start + 64]
+        vectors = encode([passage for _, passage in part], encoder)
+        assert vectors is not None
+        known.update({key: vector for (key, _), vector in zip(part, vectors, strict=True)})
+    progress("encoding", len(todo), len(todo))
+    if todo:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        used = dict.fromkeys(keys)
+        with tempfile.NamedTemporaryFile(dir=cache.parent, delete=False, suffix=".npz") as file:
+            np.savez(file, keys=np.array(list(used)), vectors=np.stack([known[key] for key in used]))
+        os.replace(file.name, cache)
+    return np.stack([known[key] for key in keys])
+
+
+def _read_cache(path: Path) -> dict[str, Any]:
+    """Vectors by key; a cache that can't be read is an empty one."""
+    try:
+        with np.load(path) as arrays:
+            return dict(zip(arrays["keys"].tolist(), arrays["vectors"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError):
+        return {}
+    except Exception as error:  # a truncated zip raises zipfile.BadZipFile, which is no OSError
+        if type(error).__name__ == "BadZipFile":
+            return {}
+        raise
+
+
+def _plain(article: Article) -> dict[str, Any]:
+    return asdict(article)
+
+
+def _articles(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, Lang], Article]:
+    found: dict[tuple[str, Lang], Article] = {}
+    for row in rows:
+        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+        for key in ("reviewed_on", "review_by"):
+            fields[key] = date.fromisoformat(fields[key]) if fields[key] else None
+        article = Article(**fields)
+        found[article.id, article.lang] = article
+    return found
+
+
+def _data(root: Path, name: str) -> Any:
+    found = read_yaml(root, root / name)
+    if isinstance(found, Problem):
+        raise KnowledgeError([found])
+    return found.data
+
+
+def _seal(folder: Path, name: str, encoder: str) -> None:
+    """Write the manifest last: a folder without one is no version."""
+    sums = {path.relative_to(folder).as_posix(): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    manifest = {"format": FORMAT, "name": name, "encoder": encoder, "files": sums}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["format"] == FORMAT and isinstance(manifest["files"], dict):
+            return dict(manifest)
+    except FileNotFoundError as error:
+        raise VersionError(f"The library version {folder.name} is missing; run `mimika knowledge build`.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, "manifest.json") from error
+    raise VersionError(f"The library version {folder.name} is of another release; run `mimika knowledge build`.")
+
+
+def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
+    for name, expected in manifest["files"].items():
+        try:
+            found = _sum(folder / name)
+        except OSError as error:
+            raise _damaged(folder, name) from error
+        if found != expected:
+            raise _damaged(folder, name)
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(folder: Path, name: str) -> VersionError:
+    return VersionError(
+        f"The library version {folder.name} is damaged ({name}); run `mimika knowledge build` to make it anew."
+    )
+
+
+def _unwritable(data_dir: Path, error: OSError) -> StorageError:
+    reason = error.strerror or "error"
+    return StorageError(f"{data_dir}: can't be written ({reason}); set DATA_DIR to a folder this user may write to.")
