@@ -26,6 +26,13 @@ CLARIFY_AT_LEAST = 0.5
 OFFERED = 3
 WORTH_OFFERING = 0.05
 
+# Labels of what the dialogue understands besides topics: greetings, thanks, a wish to book...
+INTENT = "intent/"
+# A greeting answered by mistake does no harm, so it needs no more than to be likelier than not.
+INTENT_FROM = 0.5
+# Labels so close that the patient is served by either: together they decide, the likelier one is taken.
+KIN = {"intent/book": "how-to-book", "how-to-book": "intent/book"}
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -97,24 +104,19 @@ class Confidence:
         each = 1 / (1 + np.exp(-(scaled @ np.array(self.weights, np.float32) + self.intercept)))
         return np.asarray(each / max(1.0, float(each.sum())), dtype=np.float32)
 
-    def decide(self, topics: Sequence[str], probabilities: Floats) -> Decision:
-        """Decide by probabilities given best first."""
-        if not topics:
+    def decide(self, ranked: Sequence[tuple[str, float]]) -> Decision:
+        """Decide by labels with their probabilities, best first; only topics are offered for a choice."""
+        if not ranked:
             return Decision("unknown", (), 0.0)
-        if probabilities[0] >= self.answer_from:
-            return Decision("answer", (topics[0],), float(probabilities[0]))
-        offered = [
-            topic
-            for topic, probability in zip(topics[:OFFERED], probabilities[:OFFERED], strict=False)
-            if probability >= WORTH_OFFERING
-        ]
-        together = float(probabilities[: len(offered)].sum())
-        if len(offered) > 1 and together >= self.clarify_from:
-            return Decision("clarify", tuple(offered), together)
-        if len(offered) == 1 and together >= self.clarify_from:
-            # One topic stands out but not enough to be told at once: it is offered, not answered.
-            return Decision("clarify", tuple(offered), together)
-        return Decision("unknown", (), float(probabilities[0]))
+        label, probability = ranked[0]
+        if probability >= (INTENT_FROM if label.startswith(INTENT) else self.answer_from):
+            return Decision("answer", (label,), probability)
+        offered = [(topic, p) for topic, p in ranked if not topic.startswith(INTENT) and p >= WORTH_OFFERING][:OFFERED]
+        together = sum(p for _, p in offered)
+        # One topic that stands out, though not enough to be told at once, is offered alone.
+        if offered and together >= self.clarify_from:
+            return Decision("clarify", tuple(topic for topic, _ in offered), together)
+        return Decision("unknown", (), probability)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -125,10 +125,11 @@ class Library:
         )
         probabilities = self._confidence.probabilities(rows)
         order = np.argsort(-probabilities, kind="stable")
-        hits = tuple(Hit(labels[chosen[place]], float(probabilities[place])) for place in order)
-        decision = self._confidence.decide([hit.label for hit in hits], probabilities[order])
+        hits = [Hit(labels[chosen[place]], float(probabilities[place])) for place in order]
+        hits = _joined(hits)
+        decision = self._confidence.decide([(hit.label, hit.probability) for hit in hits])
         best = labels[int(np.argmax(evidence.model))]
-        return Found(hits, decision, best.removeprefix("outside/") if best.startswith("outside/") else None)
+        return Found(tuple(hits), decision, best.removeprefix("outside/") if best.startswith("outside/") else None)
 
     def _vector(self, text: str) -> Vectors | None:
         if self.encoder is None or self._centre is None:
@@ -138,3 +139,14 @@ class Library:
 
 def _answerable(label: str) -> bool:
     return not label.startswith("outside/")
+
+
+def _joined(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits with the probability of kin given to the likelier of the two, best first."""
+    known = {hit.label: hit.probability for hit in hits}
+    joined = []
+    for hit in hits:
+        kin = known.get(confidence.KIN.get(hit.label, ""), 0.0)
+        if kin <= hit.probability:
+            joined.append(Hit(hit.label, hit.probability + kin))
+    return sorted(joined, key=lambda hit: -hit.probability)

@@ -1,0 +1,210 @@
+"""The `mimika` commands: run, chat, ask, knowledge, actions, evaluate, bench."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bot.errors import KnowledgeError, MimikaError
+from bot.messages import Lang
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Mimika: answers patients' questions about botulinum therapy from the clinic's own library.",
+)
+knowledge = typer.Typer(no_args_is_help=True, help="The clinic's library: check, build, search, sign.")
+cli.add_typer(knowledge, name="knowledge")
+
+Language = Annotated[Literal["ru", "en"] | None, typer.Option(help="Answer in this language.")]
+
+
+@cli.command()
+def run() -> None:
+    """Start the Telegram bot; without BOT_TOKEN, open the terminal chat."""
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    if settings.bot_token is None:
+        print("BOT_TOKEN is not set, so this is the terminal chat; set it to start the Telegram bot.", file=sys.stderr)
+        chat(None)
+        return
+    import asyncio
+
+    from bot.adapters.telegram.bot import run as serve
+    from bot.app import build_app
+    from bot.logs import set_up_logs
+
+    set_up_logs(settings)
+    asyncio.run(serve(build_app(settings)))
+
+
+@cli.command()
+def chat(lang: Language = None) -> None:
+    """Talk in the terminal; buttons are numbers."""
+    from bot import terminal
+    from bot.app import build_app
+    from bot.settings import load_settings
+
+    clock = terminal.AskedClock()
+    terminal.chat(build_app(load_settings(), clock), clock, lang)
+
+
+@cli.command()
+def ask(
+    question: Annotated[str | None, typer.Argument(help="The question.")] = None,
+    lang: Language = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Read a JSON object per line from standard input.")] = False,
+) -> None:
+    """Answer one question, or many from standard input."""
+    from bot import terminal
+    from bot.app import build_app
+    from bot.settings import load_settings
+
+    if jsonl == (question is not None):
+        raise typer.BadParameter("give either a question or --jsonl")
+    clock = terminal.AskedClock()
+    app = build_app(load_settings(), clock)
+    if question is not None:
+        terminal.ask(app, clock, question, lang, as_json, sys.stdout)
+    else:
+        terminal.ask_lines(app, clock, sys.stdin.buffer, sys.stdout)
+
+
+@knowledge.command()
+def check() -> None:
+    """Name everything wrong in the library's files, one line per problem."""
+    from bot.retrieval.check import check as check_all
+    from bot.retrieval.folder import read_folder
+    from bot.retrieval.problems import errors
+    from bot.settings import load_settings
+
+    found, problems = read_folder(load_settings().knowledge_dir)
+    if found is not None:
+        problems = sorted([*problems, *check_all(found)])
+    for problem in problems:
+        print(problem)
+    wrong = len(errors(problems))
+    print(f"{wrong} errors, {len(problems) - wrong} warnings", file=sys.stderr)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@knowledge.command()
+def build(
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    for_parent: Annotated[bool, typer.Option("--for-parent", hidden=True)] = False,
+) -> None:
+    """Build the library version of what the files say now, and serve it from now on."""
+    from bot.building import build_and_publish
+    from bot.settings import load_settings
+
+    try:
+        print(build_and_publish(load_settings(), quiet=quiet))
+    except KnowledgeError as error:
+        for problem in error.problems:
+            print(problem)
+        raise typer.Exit(1) from error
+    except MimikaError as error:
+        if not for_parent:
+            raise
+        print(error)
+        raise typer.Exit(1) from error
+
+
+@knowledge.command()
+def search(question: str, lang: Language = None) -> None:
+    """Show what the library finds for a question, with probabilities."""
+    from bot.app import build_app
+    from bot.settings import load_settings
+
+    library = build_app(load_settings()).shelf.library
+    reading = library.read(question, only=lang)
+    found = library.find(reading)
+    print(f"{reading.lang}: {reading.text}")
+    for hit in found.hits:
+        print(f"{hit.probability:7.3f}  {hit.label}")
+    print(f"{found.decision.kind}: {', '.join(found.decision.topics) or '-'}")
+
+
+@knowledge.command()
+def sign(
+    article: Annotated[str, typer.Argument(help="For example duration.ru")],
+    by: Annotated[str, typer.Option(help="A key of signers.yml.")],
+) -> None:
+    """Sign an article as it stands, and keep a copy of the signed text."""
+    from bot.retrieval.signing import sign as sign_article
+    from bot.settings import load_settings
+
+    print(sign_article(load_settings().knowledge_dir, article, by))
+
+
+@knowledge.command()
+def translated(article: Annotated[str, typer.Argument(help="For example duration.en")]) -> None:
+    """Note that a translation says what its original says now."""
+    from bot.retrieval.signing import note_translation
+    from bot.settings import load_settings
+
+    print(note_translation(load_settings().knowledge_dir, article))
+
+
+@cli.command()
+def actions(port: Annotated[int, typer.Option(help="Port of the action server.")] = 5055) -> None:
+    """Serve the dialogue's actions to a Rasa server (rasa-sdk)."""
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    from actions.server import serve
+    from bot.app import build_app
+
+    serve(build_app(settings), port)
+
+
+@cli.command()
+def evaluate(
+    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and evaluation.png.")] = None,
+    folds: Annotated[int, typer.Option(help="Parts of the cross-validation.")] = 5,
+) -> None:
+    """Measure how well questions are answered: cross-validation, held-out questions, outside questions, transcripts."""
+    from bot.evaluation.report import evaluate as measure
+    from bot.settings import load_settings
+
+    measure(load_settings(), out, folds)
+
+
+@cli.command()
+def bench(
+    out: Annotated[Path | None, typer.Option(help="File for the figures as JSON.")] = None,
+) -> None:
+    """Measure start, reply times, memory and build time on one core."""
+    from bot.bench import bench as measure
+    from bot.settings import load_settings
+
+    measure(load_settings(), out)
+
+
+def main() -> None:
+    """Run a command; an error meant for people is one sentence and a non-zero exit."""
+    try:
+        cli()
+    except MimikaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more while flushing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
+
+__all__ = ["Lang", "cli", "main"]

@@ -1,0 +1,161 @@
+"""Telegram -> turns -> outbox: one turn at a time per chat, many chats at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError
+from aiogram.types import CallbackQuery, Update
+
+from bot.adapters.telegram.incoming import CHANNEL, chat_of, from_message, from_press
+from bot.conversation import Conversation
+from bot.messages import ChatId, ChatState, Edit, Incoming, Kind, Leaving, Outcome, Reply
+from bot.ports import Callbacks, Clock, MessageMap, Outbox, Sessions
+from bot.wording import Phrase, Wording
+
+log = structlog.get_logger()
+
+# Updates remembered by id, so that one that Telegram repeats is not answered again.
+_REMEMBERED = 10_000
+# A turn whose state another turn changed under it is computed again, at most this often.
+_ATTEMPTS = 3
+
+
+class Gateway:
+    """Takes updates in the order they come; `take` returns at once, the chat's own worker does the turn.
+
+    Args:
+        name: our own name for this bot, part of every key.
+        wording: the words to apologise with when a turn fails.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bot: Bot,
+        conversation: Conversation,
+        sessions: Sessions,
+        outbox: Outbox,
+        messages: MessageMap,
+        callbacks: Callbacks,
+        clock: Clock,
+        wording: Callable[[], Wording],
+    ) -> None:
+        self._name, self._bot, self._conversation = name, bot, conversation
+        self._sessions, self._outbox, self._messages = sessions, outbox, messages
+        self._callbacks, self._clock, self._wording = callbacks, clock, wording
+        self._waiting: dict[int, deque[Update]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+        self._seen: dict[int, None] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def take(self, update: Update) -> None:
+        """Queue an update behind the others of its chat; groups, channels and repeated updates are left alone."""
+        if update.update_id in self._seen:
+            return
+        self._seen[update.update_id] = None
+        while len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        chat = chat_of(update)
+        if chat is None:
+            return
+        if chat in self._waiting:
+            self._waiting[chat].append(update)
+            return
+        self._waiting[chat] = deque([update])
+        task = asyncio.create_task(self._work(chat))
+        self._workers.add(task)
+        task.add_done_callback(self._workers.discard)
+
+    async def drained(self) -> None:
+        """Wait until all updates taken so far have had their turn."""
+        while self._workers:
+            await asyncio.wait(set(self._workers))
+
+    async def _work(self, chat: int) -> None:
+        queue = self._waiting[chat]
+        while queue:
+            update = queue[0]
+            try:
+                await self._handle(update)
+            except Exception:
+                # The one place that catches everything: the patient hears an apology, the engineer reads the log.
+                log.exception("turn_failed", update=update.update_id)
+                await self._apologise(chat, update)
+            queue.popleft()
+        del self._waiting[chat]
+
+    async def _handle(self, update: Update) -> None:
+        if update.callback_query is not None:
+            incoming: Incoming | None = await self._press(update.callback_query)
+        elif update.edited_message is not None:
+            incoming = from_message(self._name, update.edited_message, edited=True)
+        elif update.message is not None:
+            incoming = from_message(self._name, update.message, edited=False)
+        else:
+            incoming = None
+        if incoming is not None:
+            await self._turn(incoming)
+
+    async def _press(self, query: CallbackQuery) -> Incoming:
+        """What a pressed button means; the sand-glass on it is taken away whether or not we still know it."""
+        self._behind(self._answer_press(query.id))
+        assert query.message is not None
+        chat_id = ChatId(self._name, CHANNEL, str(query.message.chat.id))
+        payload = await self._callbacks.find(chat_id, query.data or "")
+        return from_press(self._name, query, payload or "", self._clock.now())
+
+    async def _turn(self, incoming: Incoming) -> None:
+        if incoming.text:
+            self._behind(self._typing(int(incoming.chat_id.chat)))
+        for _ in range(_ATTEMPTS):
+            state, version = await self._sessions.load(incoming.chat_id)
+            # Encoding takes milliseconds of pure computing: in a thread, the other chats go on meanwhile.
+            outcome: Outcome = await asyncio.to_thread(self._conversation.answer, incoming, state)
+            if await self._sessions.save(incoming.chat_id, outcome.state, version):
+                break
+        else:
+            raise RuntimeError("the chat's state changed under every attempt")
+        await self._outbox.put(incoming.chat_id, await self._leaving(incoming, outcome), incoming.message_id)
+        log.info(
+            "turn_done",
+            turn=incoming.turn,
+            kinds=[str(reply.kind) for reply in outcome.replies],
+            topics=[topic for reply in outcome.replies for topic in reply.topics],
+        )
+
+    async def _leaving(self, incoming: Incoming, outcome: Outcome) -> list[Leaving]:
+        """An edited question is answered in the place of the earlier answer, if there was one."""
+        earlier = await self._messages.sent(incoming.chat_id, incoming.message_id) if incoming.edited else []
+        if not earlier:
+            return list(outcome.replies)
+        return [Edit(earlier[0][0], reply, reply.key) for reply in outcome.replies]
+
+    async def _apologise(self, chat: int, update: Update) -> None:
+        chat_id = ChatId(self._name, CHANNEL, str(chat))
+        state: ChatState = (await self._sessions.load(chat_id))[0]
+        text = self._wording()(state.language or "ru", Phrase.FAILED)
+        await self._outbox.put(chat_id, [Reply(Kind.UNKNOWN, text)], f"failed-{update.update_id}")
+
+    async def _typing(self, chat: int) -> None:
+        await self._bot.send_chat_action(chat, "typing")
+
+    async def _answer_press(self, query_id: str) -> None:
+        await self._bot.answer_callback_query(query_id)
+
+    def _behind(self, work: object) -> None:
+        """Do a courtesy in the background: it may fail, and nothing waits for it."""
+        task = asyncio.ensure_future(_courtesy(work))  # type: ignore[arg-type]  # any coroutine
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+async def _courtesy(work: asyncio.Future[None]) -> None:
+    try:
+        await work
+    except TelegramAPIError as error:
+        log.debug("courtesy_failed", error=type(error).__name__)

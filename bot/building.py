@@ -1,0 +1,53 @@
+"""Builds and publishes a library version, showing progress: what the child process of `reload` runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bot.app import encoder_or_none
+from bot.dialogue.project import load_project
+from bot.retrieval import version
+from bot.settings import Settings
+
+
+def build_and_publish(settings: Settings, *, quiet: bool) -> str:
+    """Build with all cores, publish, and return the version's name.
+
+    Raises:
+        MimikaError: the library can't be built; the version of before keeps serving.
+    """
+    encoder = encoder_or_none(settings, threads=os.cpu_count() or 1)
+    show = _Progress(quiet=quiet or not sys.stderr.isatty())
+    try:
+        name = version.build(settings.knowledge_dir, load_project().examples, encoder, settings.data_dir, show)
+    finally:
+        show.close()
+    version.publish(settings.data_dir, name)
+    return name
+
+
+class _Progress:
+    """One bar per step on standard error, when someone is looking; otherwise a line per step."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._step = ""
+        if not quiet:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True))
+            self._bar.start()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if self._quiet:
+            return
+        if step != self._step:
+            self._task = self._bar.add_task(step, total=total)
+            self._step = step
+        self._bar.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        if not self._quiet:
+            self._bar.stop()

@@ -1,0 +1,171 @@
+"""Keeps the served library version the one that staff last wrote: notices edits, builds in a child process, switches.
+
+The child carries scikit-learn and all the memory of a build; the running bot only loads the finished folder. A file
+with an error leaves the old version serving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from bot.errors import KnowledgeError, MimikaError, VersionError
+from bot.ports import Encoder
+from bot.retrieval import version
+from bot.retrieval.folder import files
+from bot.retrieval.library import Library
+from bot.retrieval.problems import Problem
+from bot.retrieval.version import Example
+
+log = structlog.get_logger()
+
+# How often the folder is looked at, in seconds. An edit must be live within 10 s and a build takes most of that.
+LOOK_EVERY = 0.5
+
+
+class BuildFailed(MimikaError):
+    """The child process gave up; its last words say why."""
+
+
+class Shelf:
+    """Holds the library version that is served.
+
+    Args:
+        examples: the dialogue's intents, part of every version.
+        environment: settings the child process must share, over the environment of this one.
+        quiet: don't let the child show its progress.
+    """
+
+    def __init__(
+        self,
+        knowledge_dir: Path,
+        data_dir: Path,
+        encoder: Encoder | None,
+        examples: Sequence[Example],
+        environment: dict[str, str],
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self._root, self._data_dir, self._encoder, self._examples = knowledge_dir, data_dir, encoder, examples
+        self._environment, self._quiet = environment, quiet
+        self._library: Library | None = None
+
+    @property
+    def library(self) -> Library:
+        if self._library is None:
+            raise VersionError("No library version is loaded; run `mimika knowledge build`.")
+        return self._library
+
+    def open(self, warn: Callable[[str], None]) -> None:
+        """Load the version of what the folder holds now, building it if need be.
+
+        Where that can't be done but an older version is there, the older one serves and `warn` says why.
+
+        Raises:
+            MimikaError: there is no version to serve.
+        """
+        running = self._encoder.name if self._encoder else version.NO_ENCODER
+        try:
+            name = version.name_of(self._root, self._examples, running)
+            if not version.is_whole(self._data_dir / "library" / name):
+                self._run_child()
+            elif version.current(self._data_dir) != name:
+                version.publish(self._data_dir, name)
+            self._library = version.load(self._data_dir, name, self._encoder)
+        except MimikaError as error:
+            self._library = self._older(error)
+            warn(f"{error} The library version of before, {self._library.version}, keeps serving.")
+
+    def _older(self, reason: MimikaError) -> Library:
+        name = version.current(self._data_dir)
+        if name is None:
+            raise reason
+        try:
+            return version.load(self._data_dir, name, self._encoder)
+        except VersionError:
+            raise reason from None
+
+    def _run_child(self) -> None:
+        """Build and publish in a child process; its progress goes to the terminal, its last words into the error."""
+        done = subprocess.run(
+            self._command(),
+            env={**os.environ, **self._environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if self._quiet else None,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise _failure(done.stdout)
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "bot", "knowledge", "build", "--for-parent", *(["--quiet"] if self._quiet else [])]
+
+    async def watch(self) -> None:
+        """Look at the folder for ever; switch to each new version that builds, keep the old one where none does."""
+        seen = await asyncio.to_thread(_state, self._root)
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            now = await asyncio.to_thread(_state, self._root)
+            if now == seen:
+                continue
+            seen = now
+            try:
+                await self._rebuild()
+            except KnowledgeError as error:
+                for problem in error.problems:
+                    log.error("library_not_changed", problem=str(problem))
+            except MimikaError as error:
+                log.error("library_not_changed", problem=str(error))
+            except OSError as error:
+                log.error("library_not_changed", problem=str(error))
+
+    async def _rebuild(self) -> None:
+        child = await asyncio.create_subprocess_exec(
+            *self._command(),
+            env={**os.environ, **self._environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            said, _ = await child.communicate()
+        except asyncio.CancelledError:
+            child.kill()
+            raise
+        if child.returncode != 0:
+            raise _failure(said)
+        name = said.decode().strip().rpartition("\n")[2]
+        if name != self.library.version:
+            self._library = await asyncio.to_thread(version.load, self._data_dir, name, self._encoder)
+            log.info("library_changed", version=name)
+
+
+def _failure(said: bytes) -> MimikaError:
+    """What the child said as an error: one line per problem."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    problems = []
+    for line in lines:
+        place, found, message = line.partition(": error: ")
+        path, _, number = place.rpartition(":")
+        if found:
+            problems.append(Problem(path or place, int(number) if number.isdigit() else 0, message))
+    if problems:
+        return KnowledgeError(problems)
+    return BuildFailed(lines[-1] if lines else "The library could not be built, and the build said nothing.")
+
+
+def _state(root: Path) -> list[tuple[str, int, int]]:
+    """Names, times and sizes of the folder's files: cheap to read, and changed by any edit."""
+    found = []
+    for path in files(root):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue  # an editor is replacing it right now; the next look sees it
+        found.append((str(path), stat.st_mtime_ns, stat.st_size))
+    return found
