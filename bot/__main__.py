@@ -161,6 +161,7 @@ def actions(port: Annotated[int, typer.Option(help="Port of the action server.")
 
     settings = load_settings()
     from actions.server import serve
+
     from bot.app import build_app
 
     serve(build_app(settings), port)

@@ -1,14 +1,14 @@
 """The errors Mimika raises; each is one sentence that names what is wrong and what to do.
 
-    MimikaError
-     +-- SettingError          a setting is missing or wrong
-     +-- KnowledgeError        the knowledge folder can't be used; carries every problem found
-     +-- VersionError          a library version is missing or damaged
-     |    +-- EncoderMismatch  it was built with another encoder
-     +-- EncoderUnavailable    the encoder can't be loaded on this machine
-     +-- StorageError          a folder can't be written
-     +-- BadLine               a line given to `ask --jsonl` is not valid
-     +-- TelegramError         Telegram refuses the token
+MimikaError
++-- SettingError          a setting is missing or wrong
++-- KnowledgeError        the knowledge folder can't be used; carries every problem found
++-- VersionError          a library version is missing or damaged
+|    +-- EncoderMismatch  it was built with another encoder
++-- EncoderUnavailable    the encoder can't be loaded on this machine
++-- StorageError          a folder can't be written
++-- BadLine               a line given to `ask --jsonl` is not valid
++-- TelegramError         Telegram refuses the token
 """
 
 from __future__ import annotations

@@ -104,7 +104,15 @@ class Shelf:
             raise _failure(done.stdout)
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "bot", "knowledge", "build", "--for-parent", *(["--quiet"] if self._quiet else [])]
+        return [
+            sys.executable,
+            "-m",
+            "bot",
+            "knowledge",
+            "build",
+            "--for-parent",
+            *(["--quiet"] if self._quiet else []),
+        ]
 
     async def watch(self) -> None:
         """Look at the folder for ever; switch to each new version that builds, keep the old one where none does."""

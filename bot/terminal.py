@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -46,7 +47,12 @@ class Desk:
         self._fresh = 0
 
     async def turn(
-        self, chat: str | None, text: str = "", press: str | None = None, lang: Lang | None = None, at: datetime | None = None
+        self,
+        chat: str | None,
+        text: str = "",
+        press: str | None = None,
+        lang: Lang | None = None,
+        at: datetime | None = None,
     ) -> Outcome:
         """One turn; without `chat` it is a conversation of its own.
 
@@ -92,7 +98,7 @@ def outcome_json(number: object, outcome: Outcome, ms: float) -> dict[str, Any]:
     return {
         "id": number,
         "lang": outcome.language,
-        **{key: top[key] for key in ("kind", "topics", "confidence", "text", "buttons", "notices", "sources", "signed")},
+        **top,
         "ms": round(ms, 2),
         "replies": [reply_json(reply) for reply in outcome.replies],
     }
@@ -212,10 +218,8 @@ def _typed(interactive: bool) -> Iterator[str]:
         for raw in sys.stdin.buffer:
             yield raw.decode("utf-8", "replace")
         return
-    try:
+    with contextlib.suppress(ImportError):
         import readline  # noqa: F401  # gives input() a history and editing keys
-    except ImportError:
-        pass
     print("\n(/help, /topics, /language; /quit or Ctrl-D to leave)")
     while True:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from bot.dialogue.project import Project, load_project
 from bot.ports import Encoder
 from bot.retrieval import version
 from bot.retrieval.library import Library
+from bot.settings import Settings
 from tests.examples import KNOWLEDGE, NOON, ROOT, small_folder
 
 # The library of the whole knowledge folder is built once for all tests and kept between runs; `make run` shares it.
@@ -25,8 +25,8 @@ DATA_DIR = Path(os.environ.get("MIMIKA_TEST_DATA", ROOT / "var"))
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own .env or environment must not reach a test."""
-    for name in ("BOT_TOKEN", "TELEGRAM_API", "DATA_DIR", "KNOWLEDGE_DIR", "ENCODER", "UNSIGNED", "LOG_LEVEL", "LOG_FORMAT"):
-        monkeypatch.delenv(name, raising=False)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +58,12 @@ def library(project: Project, encoder: Encoder) -> Library:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory, project: Project) -> Iterator[tuple[Path, Path, Library]]:
+def small(tmp_path_factory: pytest.TempPathFactory, project: Project) -> tuple[Path, Path, Library]:
     """A small knowledge folder, its data folder and its library, matched by words alone; read only."""
     base = tmp_path_factory.mktemp("small")
     root = small_folder(base / "knowledge")
     name = _locked_build(root, project, None, base / "var")
-    yield root, base / "var", version.load(base / "var", name, None)
+    return root, base / "var", version.load(base / "var", name, None)
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ KNOWLEDGE = ROOT / "knowledge"
 NOON = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 CHAT = ChatId("mimika", "test", "1")
 # Enough topics to tell apart, one of each flag.
-FEW_TOPICS = ("duration", "onset", "pain", "price", "mood-evidence", "red-flags", "side-effects", "address-hours", "how-to-book")
+FEW_TOPICS = (
+    "duration", "onset", "pain", "price", "mood-evidence", "red-flags", "side-effects", "address-hours", "how-to-book",
+)  # fmt: skip
 
 
 def make_incoming(text: str = "", **fields: object) -> Incoming:
@@ -51,7 +53,9 @@ def small_folder(target: Path, topics: Sequence[str] = FEW_TOPICS) -> Path:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
     calibration = yaml.safe_load((target / "calibration.yml").read_text(encoding="utf-8"))
-    kept = {lang: {topic: rows for topic, rows in found.items() if topic in topics} for lang, found in calibration.items()}
+    kept = {
+        lang: {topic: rows for topic, rows in found.items() if topic in topics} for lang, found in calibration.items()
+    }
     (target / "calibration.yml").write_text(yaml.safe_dump(kept, allow_unicode=True), encoding="utf-8")
     outside = yaml.safe_load((target / "outside.yml").read_text(encoding="utf-8"))
     few = {lang: {kind: rows[:6] for kind, rows in found.items()} for lang, found in outside.items()}

@@ -58,8 +58,10 @@ class MemoryMessageMap:
 
     async def note(self, chat_id: ChatId, cause: str, key: Key, message_id: str) -> None:
         chat = self._sent[chat_id]
-        rows = [row for row in chat.get(cause, []) if row[1] != message_id]
-        chat[cause] = [*rows, (key, message_id)]
+        # A message that was edited keeps its place, so that the next edit finds the messages in the order they stand.
+        rows = {known: noted for noted, known in chat.get(cause, [])}
+        rows[message_id] = key
+        chat[cause] = [(noted, known) for known, noted in rows.items()]
         while len(chat) > self._KEPT:
             del chat[next(iter(chat))]
 

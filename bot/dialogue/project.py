@@ -86,5 +86,5 @@ def _read_examples(
         if row.get("intent") not in intents:
             yield Problem(document.path, line, f"the intent `{row.get('intent')}` is not in domain.yml")
             continue
-        for text in re.findall(r"^\s*- (.+)$", row.get("examples") or "", re.M):
-            examples.append(Example(row["intent"], lang, text.strip()))
+        said = re.findall(r"^\s*- (.+)$", row.get("examples") or "", re.M)
+        examples.extend(Example(row["intent"], lang, text.strip()) for text in said)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.messages import Lang
-from bot.retrieval.library import Found, Library
 from bot.retrieval.lexical import words
+from bot.retrieval.library import Found, Library
 from bot.retrieval.writing import Reading, clean, questions
 
 # More separate questions than this in one message are answered as one: a wall of text is no list.
@@ -16,7 +16,9 @@ MOST_QUESTIONS = 3
 # A message of at most this many words may be a follow-up that needs the chat's topic to be understood.
 FOLLOW_UP_WORDS = 6
 # How a follow-up begins. «нет, я про лоб» corrects, "а через неделю?" goes on.
-_CONTINUES = re.compile(r"(?:а|и|ну|нет|но|тогда|ещ[её]|или|and|but|or|no|what about|how about|then|so)\b", re.IGNORECASE)
+_CONTINUES = re.compile(
+    r"(?:а|и|ну|нет|но|тогда|ещ[её]|или|and|but|or|no|what about|how about|then|so)\b", re.IGNORECASE
+)
 # A number alone, or a word of order, chooses among the offers.
 _ORDINALS = {
     1: r"1|перв\w+|один|first|one",
@@ -99,7 +101,7 @@ def _may_follow(reading: Reading, alone: Found) -> bool:
     count = len(words(reading.text, reading.lang))
     if alone.decision.kind == "answer" or count > FOLLOW_UP_WORDS:
         return False
-    return bool(_CONTINUES.match(reading.text)) or count <= 3 and alone.outside is None
+    return bool(_CONTINUES.match(reading.text)) or (count <= 3 and alone.outside is None)
 
 
 def _distinct(asked: Sequence[Asked]) -> list[Asked]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
@@ -190,23 +190,23 @@ def _head_problems(head: Document, path: str) -> Iterator[Problem]:
     for key, wanted in zip(("id", "lang"), expected, strict=False):
         if key in data and data[key] != wanted:
             yield Problem(path, head.line(key), f"`{key}: {data[key]}` must agree with the file's name ({wanted})")
-    checks: list[tuple[str, bool, str]] = [
-        ("lang", data.get("lang") in LANGS, f"must be one of {', '.join(LANGS)}"),
-        ("title", _is_text(data.get("title")), "must be a text"),
-        ("questions", _are_texts(data.get("questions")), "must be a list of texts (quote a text with a colon)"),
-        ("flags", _are_in(data.get("flags"), FLAGS), f"must be a list of {', '.join(FLAGS)}"),
-        ("evidence", data.get("evidence") in GRADES, f"must be one of {', '.join(GRADES)}"),
-        ("sources", _are_texts(data.get("sources")), "must be a list of keys of sources.yml"),
-        ("related", _are_texts(data.get("related")), "must be a list of topic ids"),
-        ("reviewed_by", data.get("reviewed_by") is None or _is_text(data["reviewed_by"]), "must be a signer or null"),
-        ("reviewed_on", data.get("reviewed_on") is None or _is_date(data["reviewed_on"]), "must be a date or null"),
-        ("reviewed_hash", data.get("reviewed_hash") is None or _is_text(data["reviewed_hash"]), "must be a text or null"),
-        ("review_by", _is_date(data.get("review_by")), "must be a date such as 2027-05-21"),
-        ("translation_of", data.get("translation_of") in (None, *LANGS), f"must be one of {', '.join(LANGS)}"),
-        ("source_hash", data.get("source_hash") is None or _is_text(data["source_hash"]), "must be a text or null"),
-    ]  # fmt: skip
-    for key, fine, reason in checks:
-        if key in data and not fine:
+    checks: list[tuple[str, Callable[[Any], bool], str]] = [
+        ("lang", lambda value: value in LANGS, f"must be one of {', '.join(LANGS)}"),
+        ("title", _is_text, "must be a text"),
+        ("questions", _are_texts, "must be a list of texts (quote a text with a colon)"),
+        ("flags", lambda value: _are_in(value, FLAGS), f"must be a list of {', '.join(FLAGS)}"),
+        ("evidence", lambda value: value in GRADES, f"must be one of {', '.join(GRADES)}"),
+        ("sources", _are_texts, "must be a list of keys of sources.yml"),
+        ("related", _are_texts, "must be a list of topic ids"),
+        ("reviewed_by", lambda value: value is None or _is_text(value), "must be a key of signers.yml or null"),
+        ("reviewed_on", lambda value: value is None or _is_date(value), "must be a date or null"),
+        ("reviewed_hash", lambda value: value is None or _is_text(value), "must be a text or null"),
+        ("review_by", _is_date, "must be a date such as 2027-05-21"),
+        ("translation_of", lambda value: value in (None, *LANGS), f"must be one of {', '.join(LANGS)}"),
+        ("source_hash", lambda value: value is None or _is_text(value), "must be a text or null"),
+    ]
+    for key, is_fine, reason in checks:
+        if key in data and not is_fine(data[key]):
             yield Problem(path, head.line(key), f"`{key}` {reason}")
     if _is_text(data.get("title")) and len(data["title"].strip()) > TITLE_LIMIT:
         yield Problem(path, head.line("title"), f"`title` is longer than {TITLE_LIMIT} characters")

@@ -82,7 +82,9 @@ def _article(article: Article, knowledge: Knowledge, today: date) -> Iterator[Pr
     if today > article.review_by:
         yield warning("review_by", f"its review was due on {article.review_by}")
     if len(article.questions) < WEAKLY_COVERED:
-        yield warning("questions", f"is weakly covered: {len(article.questions)} questions, {WEAKLY_COVERED} are wanted")
+        yield warning(
+            "questions", f"is weakly covered: {len(article.questions)} questions, {WEAKLY_COVERED} are wanted"
+        )
     yield from _words(article, knowledge)
 
 
@@ -96,7 +98,10 @@ def _translation(article: Article, knowledge: Knowledge) -> Iterator[Problem]:
     elif original is not None and article.source_hash != digest(original.body):
         command = f"mimika knowledge translated {article.id}.{article.lang}"
         yield Problem(
-            article.path, line, f"is stale: {original.path} has changed; bring it up to date, then `{command}`", "warning"
+            article.path,
+            line,
+            f"is stale: {original.path} has changed; bring it up to date, then `{command}`",
+            "warning",
         )
 
 

@@ -56,7 +56,10 @@ def parse_clinic(document: Document) -> tuple[Clinic | None, list[Problem]]:
         problems.append(problem("time_zone", "must be a zone such as Europe/Moscow"))
     price = data.get("price")
     if price is not None and (
-        not isinstance(price, dict) or not _by_language(price.get("text")) or not price.get("source") or set(price) - _PRICE_KEYS
+        not isinstance(price, dict)
+        or not _by_language(price.get("text"))
+        or not price.get("source")
+        or set(price) - _PRICE_KEYS
     ):
         problems.append(problem("price", "must be null or have `text` (ru and en), `source` and `published_on`"))
     if problems:
@@ -80,4 +83,6 @@ def parse_clinic(document: Document) -> tuple[Clinic | None, list[Problem]]:
 
 
 def _by_language(value: object) -> bool:
-    return isinstance(value, dict) and set(value) == set(LANGS) and all(isinstance(text, str) for text in value.values())
+    return (
+        isinstance(value, dict) and set(value) == set(LANGS) and all(isinstance(text, str) for text in value.values())
+    )

@@ -123,7 +123,8 @@ class Confidence:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Confidence:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        return cls(**plain)
 
 
 @dataclass(frozen=True)

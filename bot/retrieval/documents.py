@@ -34,7 +34,7 @@ class Document:
 
 
 def read_text(root: Path, path: Path) -> str | Problem:
-    """Text of a file with line ends as `\\n`; a byte order mark is dropped.
+    """Text of a file with line ends as newlines; a byte order mark is dropped.
 
     Windows' Notepad writes BOM and CRLF, which is fine; any encoding but UTF-8 is one clear problem.
     """

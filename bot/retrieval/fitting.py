@@ -67,7 +67,7 @@ def fit(
         held_out: questions by another hand; nothing but the confidence is fitted on them.
         raw: vectors of passages and held-out questions, in that order, as the encoder gave them; None without one.
     """
-    rows = np.flatnonzero([passage.kind not in ("title", "paragraph") for passage in passages])
+    rows = [number for number, passage in enumerate(passages) if passage.kind not in ("title", "paragraph")]
     centre = None if raw is None else np.asarray(raw[rows].mean(axis=0), dtype=np.float32)
     vectors = None if raw is None or centre is None else centred(raw, centre)
     asked = [passages[row] for row in rows]
@@ -81,17 +81,17 @@ def fit(
     across: list[Judged] = []
     for fold in range(FOLDS):
         progress("fitting", fold + 1, FOLDS + 1)
-        own = np.flatnonzero(part == fold)
+        own: list[int] = np.flatnonzero(part == fold).tolist()
         # A question must not find itself or its family: their passages are hidden from it.
         hidden = np.zeros(len(passages), dtype=bool)
-        hidden[rows[own]] = True
+        hidden[np.array(rows)[own]] = True
         for number, scores in zip(own, data.scores_apart(part != fold), strict=True):
             seen = [np.where(hidden, np.float32(0), of[number]) for of in (meant, said, spelt)]
             text, lang = texts[number]
             across.append(judge(index, index.combine(scores, *seen), asked[number].label, len(words(text, lang))))
     apart: list[Judged] = []
-    for number, question in enumerate(held_out, len(passages)):
-        vector = None if vectors is None else vectors[number][None]
+    for row, question in enumerate(held_out, len(passages)):
+        vector = None if vectors is None else vectors[row][None]
         found = index.evidence(question.text, question.lang, vector)
         apart.append(judge(index, found, question.label, len(words(question.text, question.lang))))
     progress("fitting", FOLDS + 1, FOLDS + 1)

@@ -123,9 +123,7 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     ):  # fmt: skip
         return None, sorted(problems)
     return (
-        Knowledge(
-            catalogue, articles, signed, sources, signers, clinic, texts, outside, calibration, forbidden, lines
-        ),
+        Knowledge(catalogue, articles, signed, sources, signers, clinic, texts, outside, calibration, forbidden, lines),
         sorted(problems),
     )
 

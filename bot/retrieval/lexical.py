@@ -59,7 +59,7 @@ def lemmas(text: str, lang: Lang) -> list[str]:
 
 def grams(text: str, lang: Lang) -> list[str]:
     """Character n-grams of each word with its borders, so that a typo spoils only a few."""
-    found = []
+    found: list[str] = []
     for word in words(text, lang):
         padded = f" {word} "
         for length in _GRAM_LENGTHS:

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def _features(text: str, lang: Lang) -> Iterator[str]:
     yield from (f"g{gram}" for gram in grams(text, lang))
     tokens = lemmas(text, lang)
     yield from (f"w{token}" for token in tokens)
-    yield from (f"w{one} {two}" for one, two in zip(tokens, tokens[1:], strict=False))
+    yield from (f"w{one} {two}" for one, two in pairwise(tokens))
 
 
 @dataclass(frozen=True)

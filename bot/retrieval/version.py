@@ -1,8 +1,8 @@
 """A library version: build, check, publish, load; one immutable folder named by its content.
 
-    DATA_DIR/library/<hash>/   manifest.json, content.json, index (BM25, vectors, topic model)
-    DATA_DIR/library/current   the hash of the version that is served
-    DATA_DIR/vectors/          vectors by text, so that an edit encodes only what changed
+DATA_DIR/library/<hash>/   manifest.json, content.json, index (BM25, vectors, topic model)
+DATA_DIR/library/current   the hash of the version that is served
+DATA_DIR/vectors/          vectors by text, so that an edit encodes only what changed
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def _plain(article: Article) -> dict[str, Any]:
 def _articles(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, Lang], Article]:
     found: dict[tuple[str, Lang], Article] = {}
     for row in rows:
-        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
         for key in ("reviewed_on", "review_by"):
             fields[key] = date.fromisoformat(fields[key]) if fields[key] else None
         article = Article(**fields)

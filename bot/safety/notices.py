@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bot.messages import Button, Lang, Notice, Reply
+from bot.messages import Lang, Notice, Reply
 from bot.retrieval.library import Library
 from bot.wording import Phrase, Wording
 
@@ -37,9 +37,7 @@ def attach(reply: Reply, notices: Sequence[Notice], wording: Wording, lang: Lang
     before = [_text(notice, wording, lang) for notice in missing if notice is Notice.ADVERTISING]
     after = [_text(notice, wording, lang) for notice in missing if notice is not Notice.ADVERTISING]
     text = "\n\n".join([*before, reply.text, *(["\n".join(after)] if after else [])])
-    return replace(
-        reply, text=text, notices=tuple(notice for notice in Notice if notice in (*reply.notices, *missing))
-    )
+    return replace(reply, text=text, notices=tuple(notice for notice in Notice if notice in (*reply.notices, *missing)))
 
 
 def nothing_for_sale(topics: Iterable[str], library: Library) -> bool:
@@ -50,11 +48,6 @@ def nothing_for_sale(topics: Iterable[str], library: Library) -> bool:
 def without_sales(topics: Iterable[str], library: Library) -> list[str]:
     """The topics that speak of no price, offer or booking."""
     return [topic for topic in topics if topic not in library.catalogue or not library.catalogue[topic].sells]
-
-
-def allowed(buttons: Iterable[Button], forbidden: Iterable[str]) -> tuple[Button, ...]:
-    payloads = set(forbidden)
-    return tuple(button for button in buttons if button.payload not in payloads)
 
 
 def _text(notice: Notice, wording: Wording, lang: Lang) -> str:

@@ -8,7 +8,6 @@ import signal
 
 import structlog
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import (
     TelegramAPIError,
@@ -25,6 +24,7 @@ from bot.adapters.memory import MemoryCallbacks, MemoryMessageMap, MemorySession
 from bot.adapters.telegram.gateway import Gateway
 from bot.adapters.telegram.incoming import UPDATES
 from bot.adapters.telegram.sending import TelegramOutbox
+from bot.adapters.telegram.session import Session
 from bot.app import BOT_NAME, App
 from bot.errors import TelegramError
 from bot.messages import LANGS
@@ -55,16 +55,15 @@ async def run(app: App) -> None:
     token = app.settings.bot_token
     assert token is not None
     server = TelegramAPIServer.from_base(app.settings.telegram_api)
-    bot = Bot(token.get_secret_value(), session=AiohttpSession(api=server))
-    messages, callbacks = MemoryMessageMap(), MemoryCallbacks()
-    outbox = TelegramOutbox(bot, messages, callbacks)
+    bot = Bot(token.get_secret_value(), session=Session(api=server))
+    callbacks = MemoryCallbacks()
+    outbox = TelegramOutbox(bot, MemoryMessageMap(), callbacks)
     gateway = Gateway(
         BOT_NAME,
         bot,
         app.conversation,
         MemorySessions(),
         outbox,
-        messages,
         callbacks,
         app.clock,
         lambda: app.shelf.library.wording,
@@ -108,7 +107,7 @@ async def _greet(bot: Bot) -> User:
         try:
             return await bot.get_me()
         except (TelegramUnauthorizedError, TelegramNotFound) as error:
-            raise TelegramError("BOT_TOKEN: Telegram does not know this token; copy it again from @BotFather") from error
+            raise TelegramError("BOT_TOKEN: Telegram does not know it; copy it again from @BotFather") from error
         except (TelegramNetworkError, TelegramServerError, TelegramRetryAfter) as error:
             log.warning("telegram_unreachable", error=type(error).__name__, retry_in=pause)
             await asyncio.sleep(pause)

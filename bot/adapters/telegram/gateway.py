@@ -13,8 +13,8 @@ from aiogram.types import CallbackQuery, Update
 
 from bot.adapters.telegram.incoming import CHANNEL, chat_of, from_message, from_press
 from bot.conversation import Conversation
-from bot.messages import ChatId, ChatState, Edit, Incoming, Kind, Leaving, Outcome, Reply
-from bot.ports import Callbacks, Clock, MessageMap, Outbox, Sessions
+from bot.messages import ChatId, ChatState, Edit, Incoming, Key, Kind, Leaving, Outcome, Reply
+from bot.ports import Callbacks, Clock, Outbox, Sessions
 from bot.wording import Phrase, Wording
 
 log = structlog.get_logger()
@@ -40,13 +40,12 @@ class Gateway:
         conversation: Conversation,
         sessions: Sessions,
         outbox: Outbox,
-        messages: MessageMap,
         callbacks: Callbacks,
         clock: Clock,
         wording: Callable[[], Wording],
     ) -> None:
         self._name, self._bot, self._conversation = name, bot, conversation
-        self._sessions, self._outbox, self._messages = sessions, outbox, messages
+        self._sessions, self._outbox = sessions, outbox
         self._callbacks, self._clock, self._wording = callbacks, clock, wording
         self._waiting: dict[int, deque[Update]] = {}
         self._workers: set[asyncio.Task[None]] = set()
@@ -120,20 +119,13 @@ class Gateway:
                 break
         else:
             raise RuntimeError("the chat's state changed under every attempt")
-        await self._outbox.put(incoming.chat_id, await self._leaving(incoming, outcome), incoming.message_id)
+        await self._outbox.put(incoming.chat_id, _leaving(incoming, outcome), incoming.message_id)
         log.info(
             "turn_done",
             turn=incoming.turn,
             kinds=[str(reply.kind) for reply in outcome.replies],
             topics=[topic for reply in outcome.replies for topic in reply.topics],
         )
-
-    async def _leaving(self, incoming: Incoming, outcome: Outcome) -> list[Leaving]:
-        """An edited question is answered in the place of the earlier answer, if there was one."""
-        earlier = await self._messages.sent(incoming.chat_id, incoming.message_id) if incoming.edited else []
-        if not earlier:
-            return list(outcome.replies)
-        return [Edit(earlier[0][0], reply, reply.key) for reply in outcome.replies]
 
     async def _apologise(self, chat: int, update: Update) -> None:
         chat_id = ChatId(self._name, CHANNEL, str(chat))
@@ -152,6 +144,13 @@ class Gateway:
         task = asyncio.ensure_future(_courtesy(work))  # type: ignore[arg-type]  # any coroutine
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _leaving(incoming: Incoming, outcome: Outcome) -> list[Leaving]:
+    """An edited question is answered in the place of the earlier answer, sent already or still waiting to be."""
+    if not incoming.edited:
+        return list(outcome.replies)
+    return [Edit(Key(incoming.message_id, reply.key.part), reply, reply.key) for reply in outcome.replies]
 
 
 async def _courtesy(work: asyncio.Future[None]) -> None:

@@ -22,10 +22,11 @@ _TAGS = {"strong_open": "b", "em_open": "i"}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of text with the tags around it, outermost first."""
+    """A run of text with the tags around it, outermost first; `marker` is the bullet or number of a list item."""
 
     text: str
     tags: tuple[str, ...] = ()
+    marker: bool = False
 
 
 Block = tuple[Span, ...]
@@ -59,18 +60,19 @@ def rows(buttons: Sequence[Button]) -> list[list[Button]]:
 
 
 def blocks(markdown: str) -> list[Block]:
-    """Paragraphs and list items as spans."""
+    """Paragraphs and list items as spans. Numbers stay: a paragraph that begins with "112." reads as a list."""
     found: list[Block] = []
-    in_list = 0
+    marker = ""
     for token in _MARKDOWN.parse(markdown):
-        if token.type.endswith("list_open"):
-            in_list += 1
-        elif token.type.endswith("list_close"):
-            in_list -= 1
+        if token.type == "list_item_open":
+            marker = f"{token.info}{token.markup} " if token.info else "• "
+        elif token.type == "list_item_close":
+            marker = ""
         elif token.type == "inline":
             spans = tuple(_spans(token.children or ()))
             if spans:
-                found.append((Span("• "), *spans) if in_list else spans)
+                found.append((Span(marker, marker=True), *spans) if marker else spans)
+                marker = ""
     return found
 
 
@@ -100,6 +102,8 @@ def _messages(found: Sequence[Block], limit: int) -> Iterator[list[Span]]:
     previous: Block | None = None
     for block in found:
         for piece in _pieces(block, limit):
+            if not any(span.text.strip() for span in piece):
+                continue  # Telegram refuses a message without visible text
             size = sum(units(span.text) for span in piece)
             # Items of one list stand close together, paragraphs apart.
             gap = "\n" if previous is not None and _is_item(previous) and _is_item(block) else "\n\n"
@@ -117,7 +121,7 @@ def _messages(found: Sequence[Block], limit: int) -> Iterator[list[Span]]:
 
 
 def _is_item(block: Block) -> bool:
-    return block[0].text == "• "
+    return block[0].marker
 
 
 def _pieces(block: Block, limit: int) -> Iterator[list[Span]]:
