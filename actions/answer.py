@@ -15,7 +15,7 @@ from bot.messages import LANGS, ChatId, ChatState, Incoming
 from bot.ports import Clock
 
 
-class ActionAnswer(Action):
+class ActionAnswer(Action):  # type: ignore[misc]  # rasa_sdk ships no types
     """Utters the replies to the latest message; returns the slots that a later question needs, and writes nothing."""
 
     def __init__(self, conversation: Conversation, clock: Clock) -> None:

@@ -182,12 +182,13 @@ def evaluate(
 @cli.command()
 def bench(
     out: Annotated[Path | None, typer.Option(help="File for the figures as JSON.")] = None,
+    cold: Annotated[bool, typer.Option(help="Also build with nothing known; takes minutes.")] = True,
 ) -> None:
     """Measure start, reply times, memory and build time on one core."""
     from bot.bench import bench as measure
     from bot.settings import load_settings
 
-    measure(load_settings(), out)
+    measure(load_settings(), out, cold=cold)
 
 
 def main() -> None:

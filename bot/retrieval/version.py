@@ -182,8 +182,8 @@ def _write(
     from bot.retrieval.fitting import fit
 
     found = all_passages(knowledge, examples)
-    held_out = [Passage(row.label, row.lang, "question", row.text) for row in knowledge.calibration]
-    raw = _vectors([*found, *held_out], encoder, data_dir, progress)
+    held_out = calibration_passages(knowledge)
+    raw = vectors([*found, *held_out], encoder, data_dir, progress)
     fitted = fit(found, held_out, raw, progress)
     fitted.index.save(folder)
     content = {
@@ -207,6 +207,11 @@ def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Pass
     return found
 
 
+def calibration_passages(knowledge: Knowledge) -> list[Passage]:
+    """The questions kept for calibration: nothing but the confidence is fitted on them."""
+    return [Passage(row.label, row.lang, "question", row.text) for row in knowledge.calibration]
+
+
 def tongues(knowledge: Knowledge) -> Tongues:
     """What both languages look like, learnt from the articles and their questions."""
     texts: dict[Lang, list[str]] = {"ru": [], "en": []}
@@ -216,7 +221,7 @@ def tongues(knowledge: Knowledge) -> Tongues:
     return Tongues.fit(texts)
 
 
-def _vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, progress: Progress) -> Vectors | None:
+def vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, progress: Progress) -> Vectors | None:
     """Vectors of all passages; only texts never encoded before are encoded now."""
     if encoder is None:
         return None
@@ -230,9 +235,9 @@ def _vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, 
     for start in range(0, len(todo), 64):
         progress("encoding", start, len(todo))
         part = todo[start : start + 64]
-        vectors = encode([passage for _, passage in part], encoder)
-        assert vectors is not None
-        known.update({key: vector for (key, _), vector in zip(part, vectors, strict=True)})
+        new = encode([passage for _, passage in part], encoder)
+        assert new is not None
+        known.update({key: vector for (key, _), vector in zip(part, new, strict=True)})
     progress("encoding", len(todo), len(todo))
     if todo:
         cache.parent.mkdir(parents=True, exist_ok=True)

@@ -154,13 +154,13 @@ def test_nested_emphasis_closes_inside_out() -> None:
         "> цитата",
         "| a | b |",
         "~~нет~~ ||тайна|| __",
-        "snake_case_word и 2*3*4 =",
+        "snake_case_word и 2 * 3 * 4 =",
         "</i></b>",
         "{name} %s \u202eabc\u200b",
     ],
 )
 def test_html_and_unsupported_markdown_show_as_the_text_they_are(text: str) -> None:
-    assert "".join(seen(html) for html in render(text)) in (text, text.replace("2*3*4", "234"))
+    assert "".join(seen(html) for html in render(text)) == text
 
 
 def test_an_escaped_star_is_a_star() -> None:
