@@ -161,7 +161,6 @@ def actions(port: Annotated[int, typer.Option(help="Port of the action server.")
 
     settings = load_settings()
     from actions.server import serve
-
     from bot.app import build_app
 
     serve(build_app(settings), port)
@@ -170,13 +169,35 @@ def actions(port: Annotated[int, typer.Option(help="Port of the action server.")
 @cli.command()
 def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and evaluation.png.")] = None,
-    folds: Annotated[int, typer.Option(help="Parts of the cross-validation.")] = 5,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-validation.")] = 5,
+    questions: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Held-out questions; else tests/quality.")
+    ] = None,
+    outside: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Held-out outside questions; else tests/quality.")
+    ] = None,
+    dialogues: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Transcripts; else tests/quality.")
+    ] = None,
 ) -> None:
     """Measure how well questions are answered: cross-validation, held-out questions, outside questions, transcripts."""
+    from bot.app import build_app
     from bot.evaluation.report import evaluate as measure
     from bot.settings import load_settings
 
-    measure(load_settings(), out, folds)
+    settings = load_settings()
+    app = build_app(settings)
+    measure(
+        settings,
+        out,
+        folds,
+        library=app.shelf.library,
+        conversation=app.conversation,
+        project=app.project,
+        questions=questions,
+        outside=outside,
+        dialogues=dialogues,
+    )
 
 
 @cli.command()

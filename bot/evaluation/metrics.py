@@ -52,7 +52,8 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class Point:
     """Answering all questions with at least probability `threshold` answers the share `coverage`; of the answered
-    ones, the share `risk` is wrong."""
+    ones, the share `risk` is wrong.
+    """
 
     threshold: float
     coverage: float

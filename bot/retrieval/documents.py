@@ -46,7 +46,7 @@ def read_text(root: Path, path: Path) -> str | Problem:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         return Problem(name, line, "is not UTF-8 text; open it in an editor and save it as UTF-8")
     if "\0" in text:
         return Problem(name, text[: text.index("\0")].count("\n") + 1, "holds a NUL character; remove it")

@@ -76,7 +76,11 @@ def fingerprint(root: Path) -> str:
     total = hashlib.sha256()
     for path in files(root):
         total.update(path.relative_to(root).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        try:
+            content = path.read_bytes()
+        except OSError:
+            content = b""  # `read_folder` names the file that can't be read
+        total.update(hashlib.sha256(content).digest())
     return total.hexdigest()[:16]
 
 
@@ -113,7 +117,8 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     forbidden = read("forbidden.yml", _parse_forbidden)
     wording = {lang: read(f"wording/{lang}.yml", _parse_wording) for lang in LANGS}
     articles, lines = _read_articles(root, "articles", problems)
-    signed, _ = _read_articles(root, "signed", problems)
+    signed, signed_lines = _read_articles(root, "signed", problems)
+    lines |= signed_lines
     if not articles and not any(problem.path.startswith("articles/") for problem in problems):
         problems.append(Problem("articles", 0, "there are no articles; each is articles/<category>/<id>.<lang>.md"))
     texts = {lang: found for lang, found in wording.items() if found is not None}
@@ -154,7 +159,7 @@ def _read_articles(
 
 def _lines(text: str) -> Lines:
     """Where things stand in an article that is known to be sound."""
-    head, body = text.split("---", 2)[1:]
+    head, body = re.split(r"^---[ \t]*$", text, maxsplit=2, flags=re.M)[1:]
     found = parse_yaml(head, "", first_line=1)
     assert isinstance(found, Document)
     before = text[: len(text) - len(body.lstrip("\n -"))].count("\n")

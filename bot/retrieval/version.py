@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -253,12 +254,8 @@ def _read_cache(path: Path) -> dict[str, Any]:
     try:
         with np.load(path) as arrays:
             return dict(zip(arrays["keys"].tolist(), arrays["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):  # RuntimeError: odd bits in its head
         return {}
-    except Exception as error:  # a truncated zip raises zipfile.BadZipFile, which is no OSError
-        if type(error).__name__ == "BadZipFile":
-            return {}
-        raise
 
 
 def _plain(article: Article) -> dict[str, Any]:

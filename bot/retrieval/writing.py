@@ -19,10 +19,12 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     r"\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Control characters, and halves of a surrogate pair, which no encoder can take.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _STRETCHED = re.compile(r"([^\W\d_])\1{3,}")
-_SENTENCE = re.compile(r"[^.!?…\n]*[^\W_][^.!?…\n]*[.!?…]*")
+_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*")
+_LETTER = re.compile(r"[^\W_]")
 _CYRILLIC = re.compile(r"[а-яёА-ЯЁ]")
 _LATIN = re.compile(r"[a-zA-Z]")
 _LATIN_WORD = re.compile(r"[a-zA-Z][a-zA-Z0-9'`]*")
@@ -45,8 +47,10 @@ _TRANSLIT_UNIT = re.compile("|".join(sorted(map(re.escape, _TRANSLIT), key=len, 
 
 def clean(text: str) -> str:
     """Drop what can't be seen, fold look-alike characters (NFKC), squeeze spaces and stretched letters."""
-    text = unicodedata.normalize("NFKC", text.replace("\0", " "))
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    text = _CONTROL.sub(" ", text)
+    # Twice: folding turns a few characters into invisible ones, and what these parted is joined in the second round.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     text = _STRETCHED.sub(r"\1", text)
     text = _SPACES.sub(" ", text)
     return re.sub(r"\s*\n\s*", "\n", text).strip()
@@ -56,8 +60,8 @@ def shorten(text: str, limit: int = TEXT_LIMIT) -> str:
     """Cut to `limit` characters, keeping the last question (or the end) rather than the beginning."""
     if len(text) <= limit:
         return text
-    questions = [match for match in _SENTENCE.finditer(text) if match[0].rstrip().endswith("?")]
-    end = questions[-1].end() if questions else len(text)
+    ends = [match.end() for match in _sentences(text) if "?" in match[0]]
+    end = ends[-1] if ends else len(text)
     return text[max(0, end - limit) : end].strip()
 
 
@@ -153,9 +157,14 @@ class Tongues:
             yield "ru", other_layout(text, "ru"), _LAYOUT_MARGIN
 
 
+def _sentences(text: str) -> Iterable[re.Match[str]]:
+    """Sentences and lines that have a letter or a digit in them, in order."""
+    return (match for match in _SENTENCE.finditer(text) if _LETTER.search(match[0]))
+
+
 def questions(text: str) -> list[str]:
     """The parts of a message that may each ask something, in order: sentences and lines with letters in them."""
-    return [match[0].strip() for match in _SENTENCE.finditer(text)]
+    return [match[0].strip() for match in _sentences(text)]
 
 
 def without_latin(text: str) -> str:
