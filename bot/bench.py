@@ -153,7 +153,7 @@ def _telegram(settings: Settings) -> list[Figure]:
     if not server_file.exists():
         return []
     sys.path.insert(0, str(server_file.parent.absolute()))
-    from fake_telegram_client import Fake  # type: ignore[import-not-found]  # a script of the tests, no package
+    from fake_telegram_client import Fake  # a script of the tests, no package
 
     port = _free_port()
     server = subprocess.Popen([sys.executable, str(server_file), "--port", str(port), "--token", "42:TEST"])

@@ -74,6 +74,12 @@ class Shelf:
         try:
             name = version.name_of(self._root, self._examples, running)
             if not version.is_whole(self._data_dir / "library" / name):
+                if not self._quiet:
+                    print(
+                        "Building the library; minutes the first time, seconds after an edit.",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                 self._run_child()
             elif version.current(self._data_dir) != name:
                 version.publish(self._data_dir, name)

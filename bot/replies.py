@@ -193,6 +193,6 @@ class Replies:
         return self._button(Phrase.BUTTON_SOURCES, f"sources:{topic}")
 
     def _topic_button(self, topic: str) -> Button:
-        article = self._library.article(topic, self._lang)
+        article = self._shown(topic)
         assert article is not None
         return Button(article.title, f"topic:{topic}")

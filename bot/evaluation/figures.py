@@ -115,16 +115,18 @@ def dialogues(verdicts: Sequence[TurnVerdict]) -> dict[str, Any]:
     """Turns and whole dialogues answered as they should be, and every turn that was not."""
     held = {verdict.dialogue: verdict.lang for verdict in verdicts}
     failed = {verdict.dialogue for verdict in verdicts if not verdict.right}
+    by_lang = {lang: rows for lang in LANGS if (rows := [v for v in verdicts if v.lang == lang])}
     return {
-        "turns": {
-            lang: share(Share(sum(v.right for v in rows), len(rows)))
-            for lang in LANGS
-            if (rows := [v for v in verdicts if v.lang == lang])
+        "turns": {lang: share(Share(sum(v.right for v in rows), len(rows))) for lang, rows in by_lang.items()},
+        # A turn answered with a topic that was not asked about, whatever else it was answered with.
+        "wrong": {
+            lang: share(Share(sum(bool(v.given - v.turn.topics) for v in rows), len(rows)))
+            for lang, rows in by_lang.items()
         },
         "dialogues": {
-            lang: share(Share(len(rows - failed), len(rows)))
-            for lang in LANGS
-            if (rows := {number for number, own in held.items() if own == lang})
+            lang: share(Share(len(numbers - failed), len(numbers)))
+            for lang in by_lang
+            if (numbers := {number for number, own in held.items() if own == lang})
         },
         "not_as_expected": [
             {

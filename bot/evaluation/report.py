@@ -146,14 +146,14 @@ def _show_set(found: Mapping[str, Any], title: str, console: Console) -> None:
         console.print(table)
     table = Table(title="The likeliest topic's probability", title_justify="left")
     table.add_column("")
-    table.add_column("calibration error", justify="right")
+    table.add_column("calibration error", justify="right", no_wrap=True)
     for coverage in figures.COVERAGES:
-        table.add_column(f"risk, {coverage:.0%} answered", justify="right")
-    table.add_column("as served", justify="right")
+        table.add_column(f"risk at {coverage:.0%}", justify="right", no_wrap=True)
+    table.add_column("served: risk, answered", justify="right", no_wrap=True)
     for part, name in (("inside", "questions inside"), ("with_outside", "with outside ones")):
         row, served = found[part], found[part]["served"]
         risks = [_percent(row["risk_at_coverage"][str(coverage)]) for coverage in figures.COVERAGES]
-        stands = f"{_percent(served['risk'])} of {_percent(served['coverage'])}"
+        stands = f"{_percent(served['risk'])}, {_percent(served['coverage'])}"
         table.add_row(name, f"{row['calibration_error']:.3f}", *risks, stands)
     console.print(table)
     if found["confusions"]:
@@ -191,10 +191,12 @@ def _show_answers(rows: list[dict[str, Any]], title: str, console: Console) -> N
 
 def _show_dialogues(found: Mapping[str, Any], console: Console) -> None:
     table = Table(title="Dialogues", title_justify="left")
-    for name in ("", "turns as expected", "dialogues as expected"):
+    for name in ("", "turns as expected", "turns answered wrongly", "dialogues as expected"):
         table.add_column(name, justify="left" if not name else "right", no_wrap=True)
-    for lang, row in found["turns"].items():
-        table.add_row(lang, _share(row, counts=True), _share(found["dialogues"][lang], counts=True))
+    for lang in found["turns"]:
+        table.add_row(
+            lang, *(_share(part[lang], counts=True) for part in (found["turns"], found["wrong"], found["dialogues"]))
+        )
     console.print(table)
     for row in found["not_as_expected"]:
         expected, given = ", ".join(row["expected"]) or "no topic", ", ".join(row["given"]) or "no topic"
