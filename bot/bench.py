@@ -121,7 +121,7 @@ def _start(settings: Settings) -> list[Figure]:
 def _replies(app: App) -> list[Figure]:
     """Whole turns on the library's own questions, with the encoder's share told apart."""
     library = app.shelf.library
-    titles = [article for lang in ("ru", "en") for article in library.topics(lang)]  # type: ignore[arg-type]
+    titles = [article for lang in ("ru", "en") for article in library.topics(lang)]
     questions = [question for row in zip(*(article.questions for article in titles), strict=False) for question in row]
     timed = _TimedEncoder(library.encoder) if library.encoder else None
     library.encoder = timed

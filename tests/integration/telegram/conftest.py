@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -133,9 +132,7 @@ def fake() -> Iterator[Fake]:
 def bot(library: Library, fake: Fake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProcess]:
     """The bot with the whole library and the real encoder, shared by a module's tests."""
     assert library.version
-    bot = BotProcess(
-        tmp_path_factory.mktemp("bot"), TELEGRAM_API=fake.url, DATA_DIR=DATA_DIR, KNOWLEDGE_DIR=KNOWLEDGE
-    )
+    bot = BotProcess(tmp_path_factory.mktemp("bot"), TELEGRAM_API=fake.url, DATA_DIR=DATA_DIR, KNOWLEDGE_DIR=KNOWLEDGE)
     try:
         yield bot.polling()
     finally:
@@ -153,11 +150,7 @@ def person(fake: Fake, bot: BotProcess) -> Iterator[Callable[..., User]]:
     fake.post("faults", clear=True)
 
 
-def chat_of(user: User) -> list[dict[str, Any]]:
-    """The bot's messages in a chat as the patient sees them now."""
+def messages_in(user: User) -> list[dict[str, Any]]:
+    """The bot's messages in a chat as its members see them now."""
     shown = user.fake.get("chat", chat_id=user.chat_id, limit=500)["messages"]
     return [message for message in shown if message["from"]["is_bot"]]
-
-
-def words_of(text: str) -> list[str]:
-    return re.findall(r"\w+", text)
