@@ -163,7 +163,7 @@ def _telegram(settings: Settings) -> list[Figure]:
         environment = _environment(settings, BOT_TOKEN="42:TEST", TELEGRAM_API=fake.url, LOG_LEVEL="error")
         began = time.perf_counter()
         bot = subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment)
-        _until(lambda: any(call["method"] == "getUpdates" for call in fake.get("calls")))
+        _until(lambda: any(call["method"].lower() == "getupdates" for call in fake.get("calls")))
         started = time.perf_counter() - began
         people = [fake.user(5000 + number, first_name="Bench") for number in range(20)]
         times = []

@@ -15,16 +15,19 @@ from bot.retrieval.writing import Reading, clean, questions
 MOST_QUESTIONS = 3
 # A message of at most this many words may be a follow-up that needs the chat's topic to be understood.
 FOLLOW_UP_WORDS = 6
-# How a follow-up begins. «нет, я про лоб» corrects, "а через неделю?" goes on.
+# How a follow-up begins: "а через неделю?" goes on ...
 _CONTINUES = re.compile(
     r"(?:а|и|ну|нет|но|тогда|ещ[её]|или|and|but|or|no|what about|how about|then|so)\b", re.IGNORECASE
 )
+# ... and «нет, я про лоб» corrects: it is no follow-up if it makes sense without its first word.
+_CORRECTS = re.compile(r"(?:нет|no)\b", re.IGNORECASE)
 # A number alone, or a word of order, chooses among the offers.
 _ORDINALS = {
     1: r"1|перв\w+|один|first|one",
     2: r"2|втор\w+|два|second|two",
     3: r"3|трет\w+|три|third|three",
 }
+_CHOICE = r"(?:№|номер|вариант|number|option|the)?\s*(?:{})(?:\s*(?:вариант|пункт|one|option))?[\s.!)]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def understand(library: Library, text: str, habit: Lang | None, only: Lang | Non
 def chosen(text: str, offered: Sequence[str], library: Library, lang: Lang) -> str | None:
     """The offered topic that a typed reply names: by number or by words; None if it names none for sure."""
     for number, topic in enumerate(offered, 1):
-        if re.fullmatch(rf"(?:№\s*)?(?:{_ORDINALS[number]})[\s.!)]*", text.strip(), re.IGNORECASE):
+        if re.fullmatch(_CHOICE.format(_ORDINALS[number]), text.strip(), re.IGNORECASE):
             return topic
     said = set(words(text, lang))
     if not said or len(said) > FOLLOW_UP_WORDS:
@@ -83,16 +86,17 @@ def chosen(text: str, offered: Sequence[str], library: Library, lang: Lang) -> s
 
 def _ask(library: Library, reading: Reading, topic: str | None) -> Asked:
     alone = library.find(reading)
-    if topic is None or not _may_follow(reading, alone):
+    article = library.article(topic, reading.lang) if topic is not None else None
+    if article is None or not _may_follow(reading, alone):
         return Asked(reading, alone)
-    article = library.article(topic, reading.lang)
-    if article is None:
-        return Asked(reading, alone)
-    rest = _CONTINUES.sub("", reading.text, count=1).strip(" ,") if _CONTINUES.match(reading.text) else reading.text
-    with_topic = Reading(reading.lang, f"{article.title}: {rest}")
-    found = library.find(with_topic)
-    if found.decision.kind == "answer" and alone.decision.kind != "answer":
-        return Asked(with_topic, found)
+    begins = _CONTINUES.match(reading.text)
+    rest = reading.text[begins.end() :].strip(" ,") if begins else reading.text
+    for text in (rest, f"{article.title}: {rest}") if _CORRECTS.match(reading.text) else (f"{article.title}: {rest}",):
+        other = Reading(reading.lang, text)
+        found = library.find(other)
+        # The title finds its own article whatever follows it («Больно ли это: хочу умереть»): only another one counts.
+        if found.decision.kind == "answer" and found.decision.topics[0] != topic:
+            return Asked(other, found)
     return Asked(reading, alone)
 
 

@@ -144,12 +144,14 @@ def _show_set(found: Mapping[str, Any], title: str, console: Console) -> None:
             for kind, own in found["outside"]["by_kind"][lang].items():
                 _add_outside(table, f"  {kind}", own)
         console.print(table)
-    table = Table(title="The likeliest topic's probability", title_justify="left")
-    table.add_column("")
+    table = Table(
+        title="Risk of the likeliest topic by the share that would be answered, and as served", title_justify="left"
+    )
+    table.add_column("", no_wrap=True)
     table.add_column("calibration error", justify="right", no_wrap=True)
     for coverage in figures.COVERAGES:
-        table.add_column(f"risk at {coverage:.0%}", justify="right", no_wrap=True)
-    table.add_column("served: risk, answered", justify="right", no_wrap=True)
+        table.add_column(f"{coverage:.0%}", justify="right", no_wrap=True)
+    table.add_column("served: risk, share", justify="right", no_wrap=True)
     for part, name in (("inside", "questions inside"), ("with_outside", "with outside ones")):
         row, served = found[part], found[part]["served"]
         risks = [_percent(row["risk_at_coverage"][str(coverage)]) for coverage in figures.COVERAGES]
@@ -186,7 +188,7 @@ def _show_answers(rows: list[dict[str, Any]], title: str, console: Console) -> N
     console.print(f"{title} to them: {len(rows) or 'none'}")
     for row in rows:
         line = f"  {row['probability']:.2f}  {row['asked']} -> {row['answered']}: {row['text']}"
-        console.print(escape(line), highlight=False)
+        console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _show_dialogues(found: Mapping[str, Any], console: Console) -> None:
@@ -201,7 +203,7 @@ def _show_dialogues(found: Mapping[str, Any], console: Console) -> None:
     for row in found["not_as_expected"]:
         expected, given = ", ".join(row["expected"]) or "no topic", ", ".join(row["given"]) or "no topic"
         line = f"  {row['dialogue']}.{row['turn']}  {expected} -> {given} ({', '.join(row['kinds'])}): {row['text']}"
-        console.print(escape(line), highlight=False)
+        console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _add_inside(table: Table, name: str, row: Mapping[str, Any]) -> None:

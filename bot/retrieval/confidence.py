@@ -54,7 +54,7 @@ def candidates(evidence: Evidence, topics: npt.NDArray[np.bool_]) -> npt.NDArray
     best = [int(label) for label in order if topics[label]][:CANDIDATES]
     for ranking in evidence.rankings()[1:]:
         first = int(np.argmax(np.where(topics, ranking, -np.inf)))
-        if first not in best:
+        if topics[first] and first not in best:
             best.append(first)
     return np.array(best, dtype=np.int64)
 

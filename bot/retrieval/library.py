@@ -92,8 +92,9 @@ class Library:
         return None
 
     def flags(self, topic: str) -> frozenset[str]:
-        """The catalogue's least flags with those the articles of either language add."""
-        own = (article.flags for (found, _), article in self._articles.items() if found == topic)
+        """The catalogue's least flags with those the articles of either language add, or did when they were signed."""
+        kept = (*self._articles.values(), *self._signed_copies.values())
+        own = (article.flags for article in kept if article.id == topic)
         return self.catalogue[topic].flags.union(*own) if topic in self.catalogue else frozenset().union(*own)
 
     def topics(self, lang: Lang, category: str | None = None) -> Sequence[Article]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot.messages import Lang, Notice, Reply
+from bot.retrieval.catalogue import Topic
 from bot.retrieval.library import Library
 from bot.wording import Phrase, Wording
 
@@ -42,12 +43,17 @@ def attach(reply: Reply, notices: Sequence[Notice], wording: Wording, lang: Lang
 
 def nothing_for_sale(topics: Iterable[str], library: Library) -> bool:
     """Whether one of the topics forbids booking, price and offers around it: mood, urgent, pregnancy, under 18."""
-    return any(topic in library.catalogue and library.catalogue[topic].nothing_for_sale for topic in topics)
+    return any(topic in library.catalogue and _flagged(topic, library).nothing_for_sale for topic in topics)
 
 
 def without_sales(topics: Iterable[str], library: Library) -> list[str]:
     """The topics that speak of no price, offer or booking."""
-    return [topic for topic in topics if topic not in library.catalogue or not library.catalogue[topic].sells]
+    return [topic for topic in topics if topic not in library.catalogue or not _flagged(topic, library).sells]
+
+
+def _flagged(topic: str, library: Library) -> Topic:
+    """The catalogue's topic with the flags that its articles add."""
+    return replace(library.catalogue[topic], flags=library.flags(topic))
 
 
 def _text(notice: Notice, wording: Wording, lang: Lang) -> str:

@@ -117,24 +117,30 @@ async def _greet(bot: Bot) -> User:
 async def _poll(bot: Bot, gateway: Gateway) -> None:
     """Fetch updates for ever. The offset moves on only after the gateway has taken what came before."""
     offset, pause = 0, _FIRST_PAUSE
-    while True:
-        try:
-            updates = await bot.get_updates(
-                offset=offset or None, timeout=_POLL, allowed_updates=UPDATES, request_timeout=_POLL + 15
-            )
-            pause = _FIRST_PAUSE
-        except TelegramUnauthorizedError as error:
-            raise TelegramError("BOT_TOKEN: Telegram does not accept this token any more") from error
-        except TelegramAPIError as error:
-            wait = float(error.retry_after) if isinstance(error, TelegramRetryAfter) else pause
-            event = "another_poller" if isinstance(error, TelegramConflictError) else "telegram_unreachable"
-            log.warning(event, error=type(error).__name__, retry_in=wait)
-            await asyncio.sleep(wait)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-            continue
-        for update in updates:
-            await gateway.take(update)
-            offset = update.update_id + 1
+    try:
+        while True:
+            try:
+                updates = await bot.get_updates(
+                    offset=offset or None, timeout=_POLL, allowed_updates=UPDATES, request_timeout=_POLL + 15
+                )
+                pause = _FIRST_PAUSE
+            except TelegramUnauthorizedError as error:
+                raise TelegramError("BOT_TOKEN: Telegram does not accept this token any more") from error
+            except TelegramAPIError as error:
+                wait = float(error.retry_after) if isinstance(error, TelegramRetryAfter) else pause
+                event = "another_poller" if isinstance(error, TelegramConflictError) else "telegram_unreachable"
+                log.warning(event, error=type(error).__name__, retry_in=wait)
+                await asyncio.sleep(wait)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                continue
+            for update in updates:
+                await gateway.take(update)
+                offset = update.update_id + 1
+    finally:
+        # Telegram hears of the last batch only with the next call: without it, a restart would answer that batch twice.
+        if offset:
+            with contextlib.suppress(TelegramAPIError):
+                await bot.get_updates(offset=offset, limit=1, timeout=0, request_timeout=5)
 
 
 async def introduce(bot: Bot, wording: Wording) -> None:
