@@ -106,20 +106,21 @@ class Replies:
         buttons = [*map(self._topic_button, offered), self._button(Phrase.BUTTON_NONE_OF_THESE, "none")]
         text = self._words(Phrase.CLARIFY)
         reply = Reply(Kind.CLARIFY, text, tuple(buttons), topics=tuple(offered), confidence=probability)
-        return self._with_notices(reply, offered)
+        # The question touches them all: a topic that is not offered here leaves its warning.
+        return self._with_notices(reply, topics)
 
     def categories(self) -> Reply:
         buttons = [
             Button(self._words(Phrase(f"categories.{name}")), f"category:{name}")
             for name in self._library.catalogue.categories()
-            if self._library.topics(self._lang, name)
+            if self._topics_of(name)
         ]
         return Reply(Kind.CHAT, self._words(Phrase.TOPICS), tuple(buttons), confidence=1.0)
 
     def category(self, name: str) -> Reply:
         """The topics of a category as buttons."""
         title = self._words(Phrase(f"categories.{name}"))
-        topics = self._offered([article.id for article in self._library.topics(self._lang, name)])
+        topics = self._topics_of(name)
         reply = Reply(
             Kind.CHAT,
             self._words(Phrase.CATEGORY, category=title),
@@ -128,6 +129,9 @@ class Replies:
             confidence=1.0,
         )
         return self._with_notices(reply, topics)
+
+    def _topics_of(self, category: str) -> list[str]:
+        return self._offered(article.id for article in self._library.topics(self._lang, category))
 
     def _offered(self, topics: Iterable[str]) -> list[str]:
         shown = [topic for topic in topics if self._shown(topic) is not None]

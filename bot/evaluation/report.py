@@ -110,18 +110,18 @@ def show(measured: Mapping[str, Any], console: Console) -> None:
         f"Library {measured['library']}, encoder {measured['encoder']}. Shares in %, with 95 % intervals (Wilson)."
     )
     title = f"Cross-validation: {measured['folds']} parts, {measured['families']} paraphrase families"
-    _show_set(measured["cross_validation"], title, console)
+    show_set(measured["cross_validation"], title, console)
     if measured["held_out"] is not None:
-        _show_set(measured["held_out"], "Questions by another hand, put to the library that serves", console)
+        show_set(measured["held_out"], "Questions by another hand, put to the library that serves", console)
         _show_answers(measured["held_out"]["wrong"], "Wrong answers", console)
         _show_answers(measured["held_out"]["outside"]["answered"], "False answers", console)
     if measured["held_out_unlike"] is not None:
         _show_unlike(measured, console)
     if measured["dialogues"] is not None:
-        _show_dialogues(measured["dialogues"], console)
+        show_dialogues(measured["dialogues"], console)
 
 
-def _show_set(found: Mapping[str, Any], title: str, console: Console) -> None:
+def show_set(found: Mapping[str, Any], title: str, console: Console) -> None:
     if found["all"]["questions"]:
         table = Table(title=title, title_justify="left")
         for name in ("", "questions", "right first", "right or offered", "wrong", "unknown", "others offered"):
@@ -191,7 +191,7 @@ def _show_answers(rows: list[dict[str, Any]], title: str, console: Console) -> N
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _show_dialogues(found: Mapping[str, Any], console: Console) -> None:
+def show_dialogues(found: Mapping[str, Any], console: Console) -> None:
     table = Table(title="Dialogues", title_justify="left")
     for name in ("", "turns as expected", "turns answered wrongly", "dialogues as expected"):
         table.add_column(name, justify="left" if not name else "right", no_wrap=True)

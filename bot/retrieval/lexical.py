@@ -111,11 +111,9 @@ class LexicalIndex:
         weights = sparse.csc_matrix(
             (held["data"], held["indices"], held["indptr"]), shape=(self._documents, len(held["indptr"]) - 1)
         )
-        rows = [self._bm25.get_tokens_ids(self._tokenizer(text, lang)) for text, lang in questions]
-        unknown = [
-            len(set(self._tokenizer(text, lang))) - len(set(known))
-            for (text, lang), known in zip(questions, rows, strict=True)
-        ]
+        tokens = [self._tokenizer(text, lang) for text, lang in questions]
+        rows = [self._bm25.get_tokens_ids(row) for row in tokens]
+        unknown = [len(set(said)) - len(set(known)) for said, known in zip(tokens, rows, strict=True)]
         starts = np.cumsum([0, *map(len, rows)])
         asked = sparse.csr_matrix(
             (np.ones(starts[-1], np.float32), np.concatenate([np.array(row, np.int64) for row in rows]), starts),

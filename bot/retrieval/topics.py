@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,11 +32,13 @@ _RANK = 300
 _C = 5.0
 
 
-def _features(text: str, lang: Lang) -> Iterator[str]:
-    yield from (f"g{gram}" for gram in grams(text, lang))
+def features(text: str, lang: Lang) -> Counter[str]:
+    """Character n-grams (g...), lemmas and pairs of lemmas (w...) with how often each stands in the text."""
     tokens = lemmas(text, lang)
-    yield from (f"w{token}" for token in tokens)
-    yield from (f"w{one} {two}" for one, two in pairwise(tokens))
+    found = Counter(f"g{gram}" for gram in grams(text, lang))
+    found.update(f"w{token}" for token in tokens)
+    found.update(f"w{one} {two}" for one, two in pairwise(tokens))
+    return found
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,16 @@ class Vocabulary:
     idf: Floats
 
     @classmethod
-    def fit(cls, texts: Sequence[tuple[str, Lang]]) -> Vocabulary:
-        counts = Counter(name for text, lang in texts for name in set(_features(text, lang)))
+    def fit(cls, texts: Sequence[Mapping[str, int]]) -> Vocabulary:
+        """Know every feature of the texts, given as `features` counts them."""
+        counts = Counter(name for text in texts for name in text)
         names = sorted(counts)
         idf = np.log((1 + len(texts)) / (1 + np.array([counts[name] for name in names]))) + 1
         return cls({name: row for row, name in enumerate(names)}, idf.astype(np.float32))
 
-    def weigh(self, text: str, lang: Lang) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Rows and weights of the features in a text; n-grams and lemmas are each scaled to unit length."""
-        found = Counter(name for name in _features(text, lang) if name in self.rows)
+    def weigh(self, text: Mapping[str, int]) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Rows and weights of a text's known features; n-grams and lemmas are each scaled to unit length."""
+        found = {name: count for name, count in text.items() if name in self.rows}
         rows = np.fromiter((self.rows[name] for name in found), dtype=np.int64, count=len(found))
         weights = (1 + np.log(np.fromiter(found.values(), dtype=np.float32, count=len(found)))) * self.idf[rows]
         is_gram = np.fromiter((name[0] == "g" for name in found), dtype=bool, count=len(found))
@@ -78,7 +81,7 @@ class TopicModel:
 
     def scores(self, text: str, lang: Lang, vector: Vectors | None) -> Floats:
         """Log-probability of each label: float32, shape (labels,); `vector` is centred, shape (1, d), or None."""
-        rows, weights = self._vocabulary.weigh(text, lang)
+        rows, weights = self._vocabulary.weigh(features(text, lang))
         logits = self._intercept + weights @ self._by_word[rows]
         if vector is not None:
             logits = logits + _MEANING * (vector[0] @ self._by_meaning)
@@ -114,8 +117,9 @@ class TopicData:
         self._names = sorted(set(labels))
         numbers = {name: number for number, name in enumerate(self._names)}
         self._targets = np.array([numbers[label] for label in labels])
-        self._vocabulary = Vocabulary.fit(texts)
-        weighed = [self._vocabulary.weigh(text, lang) for text, lang in texts]
+        counted = [features(text, lang) for text, lang in texts]
+        self._vocabulary = Vocabulary.fit(counted)
+        weighed = [self._vocabulary.weigh(text) for text in counted]
         starts = np.cumsum([0, *(len(rows) for rows, _ in weighed)])
         self._lexical: Any = sparse.csr_matrix(
             (np.concatenate([w for _, w in weighed]), np.concatenate([rows for rows, _ in weighed]), starts),

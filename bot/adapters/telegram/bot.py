@@ -35,8 +35,9 @@ log = structlog.get_logger()
 # Seconds a getUpdates call waits at Telegram for something to happen.
 _POLL = 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-# What is under way when the process is told to stop has this long to finish, in seconds.
-_GRACE = 10.0
+# What is under way when the process is told to stop has this long to finish, in seconds; and so long may the last call
+# to getUpdates take. Together they stay below the ten seconds after which containers are killed.
+_GRACE, _LAST_CALL = 6.0, 2
 
 _COMMANDS = {
     "start": Phrase.COMMAND_START,
@@ -140,7 +141,7 @@ async def _poll(bot: Bot, gateway: Gateway) -> None:
         # Telegram hears of the last batch only with the next call: without it, a restart would answer that batch twice.
         if offset:
             with contextlib.suppress(TelegramAPIError):
-                await bot.get_updates(offset=offset, limit=1, timeout=0, request_timeout=5)
+                await bot.get_updates(offset=offset, limit=1, timeout=0, request_timeout=_LAST_CALL)
 
 
 async def introduce(bot: Bot, wording: Wording) -> None:

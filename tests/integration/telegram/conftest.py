@@ -113,10 +113,12 @@ class BotProcess:
         """Ask it to stop as a container runtime does; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(20)
-        finally:
-            self.process.kill()
+        return self.process.wait(20)
+
+    def end(self) -> None:
+        """Make sure that it is gone, also after a test that failed."""
+        self.process.kill()
+        self.process.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +137,9 @@ def bot(library: Library, fake: Fake, tmp_path_factory: pytest.TempPathFactory) 
     bot = BotProcess(tmp_path_factory.mktemp("bot"), TELEGRAM_API=fake.url, DATA_DIR=DATA_DIR, KNOWLEDGE_DIR=KNOWLEDGE)
     try:
         yield bot.polling()
-    finally:
         bot.stop()
+    finally:
+        bot.end()
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
+import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,7 +19,7 @@ from tests.telegram.fake_telegram_client import Fake
 
 pytestmark = pytest.mark.slow
 
-Small = tuple[Path, Path, Library]
+Start = Callable[..., BotProcess]
 QUESTION = "сколько держится эффект"
 
 
@@ -30,11 +30,20 @@ def server() -> Iterator[TelegramServer]:
     server.stop()
 
 
-def small_bot(small: Small, folder: Path, url: str, **settings: object) -> BotProcess:
-    """The bot with a few topics, matched by words alone: starts quickly."""
+@pytest.fixture
+def start(small: tuple[Path, Path, Library], tmp_path: Path, server: TelegramServer) -> Iterator[Start]:
+    """Starts the bot with a few topics, matched by words alone: that is quick. Other settings can be given."""
     root, data_dir, _ = small
-    given = {"KNOWLEDGE_DIR": root, "DATA_DIR": data_dir, "ENCODER": "none", "TELEGRAM_API": url, **settings}
-    return BotProcess(folder, **given)
+    started: list[BotProcess] = []
+
+    def start_bot(**settings: object) -> BotProcess:
+        given = {"KNOWLEDGE_DIR": root, "DATA_DIR": data_dir, "ENCODER": "none", "TELEGRAM_API": server.url, **settings}
+        started.append(BotProcess(tmp_path / "bot", **given))
+        return started[-1]
+
+    yield start_bot
+    for bot in started:
+        bot.end()
 
 
 def sentences(output: str) -> list[str]:
@@ -45,25 +54,19 @@ def sentences(output: str) -> list[str]:
 # ---- stop -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_asked_to_stop_it_first_finishes_what_it_has_taken(
-    small: Small, tmp_path: Path, server: TelegramServer, name: str
-) -> None:
+def test_asked_to_stop_it_first_finishes_what_it_has_taken(start: Start, server: TelegramServer) -> None:
     fake = server.start()
-    bot = small_bot(small, tmp_path, server.url).polling()
+    bot = start().polling()
     fake.fault("sendMessage", latency=0.3, times=0)
     patients = [fake.user(number, language_code="ru") for number in range(1, 11)]
     for _ in range(3):
         for patient in patients:
             patient.say(QUESTION)
-    # The last message is taken: the bot has asked for what comes after it.
-    last = 30
-    eventually(lambda: int(fake.get("calls", method="getupdates")[-1]["args"].get("offset", 0)) > last, 20, "all taken")
+    eventually(lambda: fake.get("stats")["pending_updates"] == 0, 20, "all messages are taken")
     answered = fake.get("stats")["calls"].get("sendmessage", 0)
 
     began = time.monotonic()
-    bot.process.send_signal(signal.Signals[name])
-    code = bot.process.wait(20)
+    code = bot.stop()
 
     assert answered < 30
     assert code == 0
@@ -73,11 +76,11 @@ def test_asked_to_stop_it_first_finishes_what_it_has_taken(
     assert bot.events("stopped")
 
 
-def test_asked_to_stop_while_telegram_is_down_it_gives_up_within_the_grace(
-    small: Small, tmp_path: Path, server: TelegramServer
+def test_asked_to_stop_while_telegram_fails_it_gives_up_within_ten_seconds(
+    start: Start, server: TelegramServer
 ) -> None:
     fake = server.start()
-    bot = small_bot(small, tmp_path, server.url).polling()
+    bot = start().polling()
     fake.fault("sendMessage", code=500, times=0)
     fake.user(1).say(QUESTION)
     eventually(lambda: fake.get("calls", method="sendmessage"), 10, "an attempt")
@@ -86,27 +89,42 @@ def test_asked_to_stop_while_telegram_is_down_it_gives_up_within_the_grace(
     code = bot.stop()
 
     assert code == 0
-    assert 5 < time.monotonic() - began < 14
+    assert time.monotonic() - began < 10
+
+
+def test_stopped_from_the_keyboard_it_leaves_nothing_to_be_answered_twice(start: Start, server: TelegramServer) -> None:
+    fake = server.start()
+    bot = start().polling()
+    anna = fake.user(1, language_code="ru")
+    # The call that would tell Telegram that the question was taken fails; before the next one the bot is stopped.
+    fake.fault("getUpdates", code=500)
+    anna.say(QUESTION)
+    assert anna.replies(timeout=15)
+    eventually(lambda: bot.events("telegram_unreachable"), 10, "the call fails")
+    assert fake.get("stats")["pending_updates"] == 1
+
+    bot.process.send_signal(signal.SIGINT)
+
+    assert bot.process.wait(20) == 0
+    assert fake.get("stats")["pending_updates"] == 0
 
 
 # ---- a wrong token --------------------------------------------------------------------------------------------
 
 
-def test_a_token_telegram_does_not_know_ends_in_one_sentence(
-    small: Small, tmp_path: Path, server: TelegramServer
-) -> None:
+def test_a_token_telegram_does_not_know_ends_in_one_sentence(start: Start, server: TelegramServer) -> None:
     server.token = "43:OTHER"
     server.start()
-    bot = small_bot(small, tmp_path, server.url)
+    bot = start()
 
     assert bot.process.wait(30) == 1
     (sentence,) = sentences(bot.output)
-    assert sentence == "error: BOT_TOKEN: Telegram does not know this token; copy it again from @BotFather"
+    assert sentence == "error: BOT_TOKEN: Telegram does not know it; copy it again from @BotFather"
     assert "42:TEST" not in bot.output
 
 
-def test_a_token_of_the_wrong_form_ends_in_one_sentence(small: Small, tmp_path: Path) -> None:
-    bot = small_bot(small, tmp_path, "http://127.0.0.1:9", BOT_TOKEN="secret words")
+def test_a_token_of_the_wrong_form_ends_in_one_sentence(start: Start) -> None:
+    bot = start(BOT_TOKEN="secret words")
 
     assert bot.process.wait(30) == 1
     (sentence,) = sentences(bot.output)
@@ -114,16 +132,15 @@ def test_a_token_of_the_wrong_form_ends_in_one_sentence(small: Small, tmp_path: 
     assert "secret" not in bot.output
 
 
-def test_a_token_that_was_revoked_ends_in_one_sentence(small: Small, tmp_path: Path, server: TelegramServer) -> None:
+def test_a_token_that_was_revoked_ends_in_one_sentence(start: Start, server: TelegramServer) -> None:
     fake = server.start()
-    bot = small_bot(small, tmp_path, server.url).polling()
+    bot = start().polling()
     fake.fault("getUpdates", code=401, description="Unauthorized")
     fake.user(1).say(QUESTION)
 
     assert bot.process.wait(30) == 1
     (sentence,) = sentences(bot.output)
     assert sentence == "error: BOT_TOKEN: Telegram does not accept this token any more"
-    assert len(messages_in(fake.user(1))) == 1
 
 
 # ---- Telegram out of reach ------------------------------------------------------------------------------------
@@ -132,7 +149,7 @@ def test_a_token_that_was_revoked_ends_in_one_sentence(small: Small, tmp_path: P
 class _Maintenance(BaseHTTPRequestHandler):
     """What stands in front of Telegram while Telegram is down: a web page."""
 
-    def do_POST(self) -> None:  # noqa: N802  # the standard library's name
+    def do_POST(self) -> None:
         page = "<html><body><h1>502 Bad Gateway</h1></body></html>".encode("cp1251")
         self.send_response(502)
         self.send_header("Content-Type", "text/html")
@@ -145,9 +162,9 @@ class _Maintenance(BaseHTTPRequestHandler):
 
 
 def test_out_of_reach_it_says_so_tries_again_and_works_when_telegram_is_back(
-    small: Small, tmp_path: Path, server: TelegramServer
+    start: Start, server: TelegramServer
 ) -> None:
-    bot = small_bot(small, tmp_path, server.url)
+    bot = start()
     eventually(lambda: bot.events("telegram_unreachable"), 30, "it says that nothing answers")
 
     page = HTTPServer(("127.0.0.1", server.port), _Maintenance)
@@ -172,20 +189,6 @@ def test_out_of_reach_it_says_so_tries_again_and_works_when_telegram_is_back(
 # ---- an edited article ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def clinic(small: Small, tmp_path: Path, server: TelegramServer) -> Iterator[tuple[Path, BotProcess, Fake]]:
-    """A clinic with a knowledge folder of its own and the bot that serves it."""
-    root, data_dir, _ = small
-    shutil.copytree(root, tmp_path / "knowledge")
-    shutil.copytree(data_dir, tmp_path / "var")
-    fake = server.start()
-    bot = small_bot(
-        small, tmp_path / "bot", server.url, KNOWLEDGE_DIR=tmp_path / "knowledge", DATA_DIR=tmp_path / "var"
-    ).polling()
-    yield tmp_path / "knowledge", bot, fake
-    bot.stop()
-
-
 def change(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -201,24 +204,34 @@ def answer(fake: Fake, question: str) -> str:
     return found[0].text
 
 
+def promised() -> float:
+    """Ten seconds, for a machine that does nothing else; more where others keep its cores busy."""
+    return 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def test_an_edited_article_is_live_within_10_seconds_and_a_broken_one_keeps_the_old(
-    clinic: tuple[Path, BotProcess, Fake],
+    start: Start, server: TelegramServer, small: tuple[Path, Path, Library], tmp_path: Path
 ) -> None:
-    knowledge, bot, fake = clinic
+    root, data_dir, _ = small
+    knowledge = shutil.copytree(root, tmp_path / "knowledge")
+    fake = server.start()
+    bot = start(KNOWLEDGE_DIR=knowledge, DATA_DIR=shutil.copytree(data_dir, tmp_path / "var")).polling()
     duration = knowledge / "articles" / "duration" / "duration.ru.md"
     assert answer(fake, QUESTION).startswith("В среднем 3–4 месяца")
 
     change(duration, "В среднем 3–4 месяца", "Обычно 3–4 месяца")
-    eventually(lambda: answer(fake, QUESTION).startswith("Обычно 3–4 месяца"), 10, "the edit is live")
+    eventually(lambda: len(bot.events("library_changed")) == 1, promised(), "the edit is live")
+    assert answer(fake, QUESTION).startswith("Обычно 3–4 месяца")
 
-    change(duration, "sources: [", "sources: [no-such-source, ")
-    change(duration, "Обычно 3–4 месяца", "Примерно 3–4 месяца")
-    problem = eventually(lambda: bot.events("library_not_changed"), 10, "the problem is logged")[0]["problem"]
-    line = next(
-        number for number, text in enumerate(duration.read_text("utf-8").splitlines(), 1) if "no-such-source" in text
-    )
-    assert re.match(rf"articles/duration/duration\.ru\.md:{line}: .*no-such-source", problem)
+    text = duration.read_text(encoding="utf-8")
+    broken = text.replace("sources: [", "sources: [no-such-source, ").replace("Обычно", "Примерно", 1)
+    line = next(number for number, found in enumerate(broken.splitlines(), 1) if "no-such-source" in found)
+    duration.write_text(broken, encoding="utf-8")
+    (event, *_) = eventually(lambda: bot.events("library_not_changed"), promised(), "the problem is logged")
+    assert event["problem"].startswith(f"articles/duration/duration.ru.md:{line}: ")
+    assert "no-such-source" in event["problem"]
     assert answer(fake, QUESTION).startswith("Обычно 3–4 месяца")
 
     change(duration, "no-such-source, ", "")
-    eventually(lambda: answer(fake, QUESTION).startswith("Примерно 3–4 месяца"), 10, "the repaired file is live")
+    eventually(lambda: len(bot.events("library_changed")) == 2, promised(), "the repaired file is live")
+    assert answer(fake, QUESTION).startswith("Примерно 3–4 месяца")

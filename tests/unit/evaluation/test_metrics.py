@@ -1,4 +1,6 @@
 import math
+from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -84,15 +86,15 @@ def test_answering_everything_risks_the_share_of_all_errors(rows: list[tuple[flo
 @given(statements)
 def test_coverage_grows_while_the_threshold_falls(rows: list[tuple[float, bool]]) -> None:
     points = coverage_risk(rows)
-    for earlier, later in zip(points, points[1:], strict=False):
+    for earlier, later in pairwise(points):
         assert earlier.coverage < later.coverage
         assert earlier.threshold > later.threshold
 
 
 @given(statements, st.randoms())
-def test_the_curve_does_not_depend_on_the_order_of_questions(rows: list[tuple[float, bool]], random: object) -> None:
+def test_the_curve_does_not_depend_on_the_order_of_questions(rows: list[tuple[float, bool]], random: Random) -> None:
     shuffled = list(rows)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert coverage_risk(shuffled) == coverage_risk(rows)
 
 
