@@ -1,4 +1,4 @@
-"""Text -> what is asked: the questions in a message, read alone or with the chat's topic."""
+"""Text -> what is asked: the questions in a message, and which of the offers a typed reply names."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.dialogue.followup import FOLLOW_UP_WORDS, follow_up
 from bot.messages import Lang
+from bot.retrieval.confidence import INTENT
 from bot.retrieval.lexical import words
 from bot.retrieval.library import Found, Library
 from bot.retrieval.writing import Reading, clean, questions
 
 # More separate questions than this in one message are answered as one: a wall of text is no list.
 MOST_QUESTIONS = 3
-# A message of at most this many words may be a follow-up that needs the chat's topic to be understood.
-FOLLOW_UP_WORDS = 6
-# How a follow-up begins: "а через неделю?" goes on ...
-_CONTINUES = re.compile(
-    r"(?:а|и|ну|нет|но|тогда|ещ[её]|или|and|but|or|no|what about|how about|then|so)\b", re.IGNORECASE
-)
-# ... and «нет, я про лоб» corrects: it is no follow-up if it makes sense without its first word.
-_CORRECTS = re.compile(r"(?:нет|no)\b", re.IGNORECASE)
+# «больно ли и сколько стоит» is two questions only if each half alone is this surely answered.
+SURE_HALF = 0.9
+
+_JOINT = re.compile(r"\s*,?\s+(?:и|а также|плюс|а|and|also|plus)\s+", re.IGNORECASE)
 # A number alone, or a word of order, chooses among the offers.
 _ORDINALS = {
     1: r"1|перв\w+|один|first|one",
@@ -36,6 +34,13 @@ class Asked:
 
     reading: Reading
     found: Found
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that answers it, if one does."""
+        decision = self.found.decision
+        answers = decision.kind == "answer" and not decision.topics[0].startswith(INTENT)
+        return decision.topics[0] if answers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +59,22 @@ def understand(library: Library, text: str, habit: Lang | None, only: Lang | Non
     """
     whole = library.read(text, habit, only)
     parts = [Reading(whole.lang, library.read(part, whole.lang, whole.lang).text) for part in questions(clean(text))]
-    asked = [_ask(library, part, topic) for part in parts] if 1 < len(parts) <= MOST_QUESTIONS else []
-    sure = [one for one in asked if one.found.decision.kind == "answer"]
-    topics = _distinct([one for one in sure if not one.found.decision.topics[0].startswith("intent/")])
-    if len(topics) > 1:
-        return Understood(whole.lang, tuple(topics))
+    several = _each(library, parts, topic) if 1 < len(parts) <= MOST_QUESTIONS else []
+    if len(several) > 1:
+        return Understood(whole.lang, tuple(several))
+    halves = _halves(library, whole) if len(parts) == 1 else []
+    if halves:
+        return Understood(whole.lang, tuple(halves))
     together = _ask(library, whole, topic)
-    if together.found.decision.kind != "answer" and topics:
+    if together.topic is None and several:
         # «Здравствуйте! Я волнуюсь. Это больно?» – one sentence asks, the others only stand around it.
-        return Understood(whole.lang, tuple(topics))
-    if together.found.decision.kind == "answer" and together.found.decision.topics[0].startswith("intent/") and topics:
-        return Understood(whole.lang, tuple(topics))
+        return Understood(whole.lang, tuple(several))
     return Understood(whole.lang, (together,))
 
 
 def chosen(text: str, offered: Sequence[str], library: Library, lang: Lang) -> str | None:
     """The offered topic that a typed reply names: by number or by words; None if it names none for sure."""
-    for number, topic in enumerate(offered, 1):
+    for number, topic in enumerate(offered[: len(_ORDINALS)], 1):
         if re.fullmatch(_CHOICE.format(_ORDINALS[number]), text.strip(), re.IGNORECASE):
             return topic
     said = set(words(text, lang))
@@ -85,29 +89,20 @@ def chosen(text: str, offered: Sequence[str], library: Library, lang: Lang) -> s
 
 
 def _ask(library: Library, reading: Reading, topic: str | None) -> Asked:
-    alone = library.find(reading)
-    article = library.article(topic, reading.lang) if topic is not None else None
-    if article is None or not _may_follow(reading, alone):
-        return Asked(reading, alone)
-    begins = _CONTINUES.match(reading.text)
-    rest = reading.text[begins.end() :].strip(" ,") if begins else reading.text
-    for text in (rest, f"{article.title}: {rest}") if _CORRECTS.match(reading.text) else (f"{article.title}: {rest}",):
-        other = Reading(reading.lang, text)
-        found = library.find(other)
-        # The title finds its own article whatever follows it («Больно ли это: хочу умереть»): only another one counts.
-        if found.decision.kind == "answer" and found.decision.topics[0] != topic:
-            return Asked(other, found)
-    return Asked(reading, alone)
+    return Asked(reading, follow_up(library, reading, library.find(reading), topic))
 
 
-def _may_follow(reading: Reading, alone: Found) -> bool:
-    """Whether a message is short enough, and unclear enough alone, to be about what was just spoken of."""
-    count = len(words(reading.text, reading.lang))
-    if alone.decision.kind == "answer" or count > FOLLOW_UP_WORDS:
-        return False
-    return bool(_CONTINUES.match(reading.text)) or (count <= 3 and alone.outside is None)
+def _each(library: Library, parts: Sequence[Reading], topic: str | None) -> list[Asked]:
+    """The parts of a message that are answered, one for each topic, in order."""
+    answered = [asked for part in parts if (asked := _ask(library, part, topic)).topic is not None]
+    return list({asked.topic: asked for asked in reversed(answered)}.values())[::-1]
 
 
-def _distinct(asked: Sequence[Asked]) -> list[Asked]:
-    """The first question for each topic, in order."""
-    return list({one.found.decision.topics[0]: one for one in reversed(asked)}.values())[::-1]
+def _halves(library: Library, whole: Reading) -> list[Asked]:
+    """The two halves of one sentence, if each is surely a question of its own about another topic."""
+    halves = _JOINT.split(whole.text)
+    if len(halves) != 2 or any(len(words(half, whole.lang)) < 2 for half in halves):
+        return []
+    asked = [Asked(part, library.find(part)) for part in (Reading(whole.lang, half) for half in halves)]
+    sure = [one for one in asked if one.topic is not None and one.found.decision.probability >= SURE_HALF]
+    return asked if len({one.topic for one in sure}) == 2 else []

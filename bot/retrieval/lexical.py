@@ -40,7 +40,10 @@ def _stemmer() -> Any:
 def lemma(word: str, lang: Lang) -> str:
     """The word's dictionary form in Russian, its stem in English; any word gets one."""
     if lang == "ru":
-        return str(_morphology().parse(word)[0].normal_form).replace("ё", "е")
+        try:
+            return str(_morphology().parse(word)[0].normal_form).replace("ё", "е")
+        except ValueError:
+            return word  # pymorphy3 asks each letter's Unicode name, which rare scripts (Tangut) don't have
     return str(_stemmer().stemWord(word))
 
 

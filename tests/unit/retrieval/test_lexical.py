@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.messages import Lang
@@ -72,6 +72,7 @@ def test_a_word_of_one_letter_has_a_gram() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(text=st.text(), lang=st.sampled_from(["ru", "en"]))
+@example(text="𗀀", lang="ru")
 def test_any_text_has_tokens_or_none(text: str, lang: Lang) -> None:
     assert len(lemmas(text, lang)) == len(words(text, lang))
     assert bool(grams(text, lang)) == bool(words(text, lang))

@@ -1,0 +1,83 @@
+"""A short message read with what the chat is about: "а если через неделю?" after a question about alcohol."""
+
+from __future__ import annotations
+
+import re
+
+from bot.retrieval.confidence import WORTH_OFFERING, Decision
+from bot.retrieval.lexical import words
+from bot.retrieval.library import Found, Library
+from bot.retrieval.writing import Reading
+
+# A message of at most this many words may be a follow-up that needs the chat's topic to be understood.
+FOLLOW_UP_WORDS = 7
+# A message of at most this many words may be one even if it does not begin like one.
+BARE_WORDS = 3
+# A follow-up is likely to be about the library, so less certainty is needed than for a message out of the blue.
+LIKELY_ENOUGH = 0.6
+
+_BEGINS = re.compile(
+    r"(?:а|и|ну|нет|но|тогда|ещ[её]|или|and|but|or|no|what about|how about|then|so)\b[\s,]*", re.IGNORECASE
+)
+# «нет, я про лоб» corrects: what follows is what was meant.
+_CORRECTS = re.compile(r"(?:нет|no)\b", re.IGNORECASE)
+# Words that only vary a circumstance of what was just asked, and make no question of their own.
+_ELABORATES = re.compile(
+    r"(?:а |и |но |ну |and |but |so |или |or )*"
+    r"(?:если|что если|через|потом|сам[оаи]?\b|пройд[её]т|почему|это надолго|what if|if\b|after\b|later|then\b|why)",
+    re.IGNORECASE,
+)
+# An elaboration that is this surely a question of its own ("and if I stop?") is answered as one.
+OF_ITS_OWN = 0.9
+# "How long?" after a topic of mood asks about the mood, and after one of safety about that, not about wrinkles.
+_TIME_TOPICS = frozenset({"duration", "onset"})
+_MOOD_TIME = "mood-duration"
+
+
+def follow_up(library: Library, reading: Reading, alone: Found, topic: str | None) -> Found:
+    """What a message asks once the chat's topic is known; `alone` where the topic changes nothing.
+
+    The topic's title finds its own article whatever follows it, so the topic is repeated only to a message that
+    plainly elaborates on it; to any other unclear message it is at most offered.
+    """
+    article = library.article(topic, reading.lang) if topic is not None else None
+    if topic is None or article is None or not _may_follow(reading, alone):
+        return alone
+    begins = _BEGINS.match(reading.text)
+    rest = reading.text[begins.end() :] if begins else reading.text
+    if _CORRECTS.match(reading.text):
+        corrected = library.find(Reading(reading.lang, rest))
+        return corrected if corrected.decision.kind == "answer" else alone
+    category = library.catalogue[topic].category if topic in library.catalogue else None
+    about_time = bool(alone.decision.topics) and alone.decision.topics[0] in _TIME_TOPICS
+    if about_time and category == "mood" and library.article(_MOOD_TIME, reading.lang) is not None:
+        return _decided(alone, Decision("answer", (_MOOD_TIME,), alone.decision.probability))
+    with_topic = library.find(Reading(reading.lang, f"{article.title}: {rest}"))
+    elaborates = _ELABORATES.match(reading.text) and not _stands_alone(alone)
+    if with_topic.decision.kind == "answer" and (elaborates or (about_time and category == "safety")):
+        return with_topic
+    if alone.decision.kind == "answer":
+        return alone
+    first = alone.hits[0] if alone.hits else None
+    if first is not None and first.probability >= LIKELY_ENOUGH:
+        return _decided(alone, Decision("answer", (first.label,), first.probability))
+    if alone.decision.kind == "unknown" and alone.outside is None and with_topic.decision.kind == "answer":
+        near = [hit.label for hit in alone.hits if hit.probability >= WORTH_OFFERING and hit.label in library.catalogue]
+        offered = tuple(dict.fromkeys([*near, with_topic.decision.topics[0]]))
+        return _decided(alone, Decision("clarify", offered, with_topic.decision.probability))
+    return alone
+
+
+def _may_follow(reading: Reading, alone: Found) -> bool:
+    """Whether a message is short enough to be about what was just spoken of."""
+    count = len(words(reading.text, reading.lang))
+    begins = _BEGINS.match(reading.text) or _ELABORATES.match(reading.text)
+    return count <= FOLLOW_UP_WORDS and (begins is not None or (count <= BARE_WORDS and alone.outside is None))
+
+
+def _stands_alone(alone: Found) -> bool:
+    return alone.decision.kind == "answer" and alone.decision.probability >= OF_ITS_OWN
+
+
+def _decided(found: Found, decision: Decision) -> Found:
+    return Found(found.hits, decision, found.outside)
