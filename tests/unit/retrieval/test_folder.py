@@ -104,8 +104,7 @@ def test_an_article_that_is_no_utf_8_is_one_problem(folder: Path) -> None:
     path.write_bytes(path.read_text(encoding="utf-8").encode("cp1251", "replace"))
 
     assert _errors(folder) == [
-        f"articles/duration/duration.ru.md:{line}: error: is not UTF-8 text; "
-        "open it in an editor and save it as UTF-8"
+        f"articles/duration/duration.ru.md:{line}: error: is not UTF-8 text; open it in an editor and save it as UTF-8"
     ]
 
 

@@ -23,7 +23,9 @@ from bot.retrieval.writing import (
 from tests.examples import ROOT, whole_knowledge
 
 # Anything at all, and often what is known to be awkward: invisible, combining, doubled, broken.
-_AWKWARD = "\0\u200b\u200d\u200e\u202e\ufeff\ufe0f\u00ad\uffa0\u1100\u1161\u0301\u0345\u0085\u2028\r\n\t eёа😀\ud800.?!…"
+_AWKWARD = (
+    "\0\u200b\u200d\u200e\u202e\ufeff\ufe0f\u00ad\uffa0\u1100\u1161\u0301\u0345\u0085\u2028\r\n\t eёа😀\ud800.?!…"
+)
 ANY_TEXT = st.text(st.one_of(st.sampled_from(_AWKWARD), st.characters(codec=None, exclude_categories=())))
 ANY_LANG = st.sampled_from(["ru", "en"])
 
@@ -280,9 +282,7 @@ def test_a_text_without_words_in_a_new_chat_is_russian(library_tongues: Tongues)
 
 @settings(deadline=None)
 @given(text=ANY_TEXT, only=ANY_LANG)
-def test_a_language_given_from_outside_is_never_in_question(
-    library_tongues: Tongues, text: str, only: Lang
-) -> None:
+def test_a_language_given_from_outside_is_never_in_question(library_tongues: Tongues, text: str, only: Lang) -> None:
     assert library_tongues.read(clean(text), only=only).lang == only
 
 

@@ -188,6 +188,11 @@ def test_a_paragraph_that_begins_with_the_emergency_number_keeps_it() -> None:
     assert plain("112. Звоните сразу.") == ["112. Звоните сразу."]
 
 
+def test_an_item_without_text_keeps_its_number() -> None:
+    assert plain("051.") == ["051."]
+    assert plain("1. - раз\n2.") == ["1. • раз\n2."]
+
+
 def test_a_second_paragraph_of_an_item_has_no_bullet_of_its_own() -> None:
     assert plain("- раз\n\n  ещё\n- два") == ["• раз\n\nещё\n\n• два"]
 

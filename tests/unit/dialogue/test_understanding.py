@@ -1,0 +1,229 @@
+"""Text -> what is asked: languages, parts of a message, follow-ups, typed choices."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.dialogue.understanding import MOST_QUESTIONS, Understood, chosen, understand
+from bot.messages import Lang
+from tests.examples import ScriptedLibrary, whole_knowledge
+
+OFFERED = ("onset", "duration", "how-often")
+
+
+def title(topic: str, lang: Lang = "ru") -> str:
+    return whole_knowledge().articles[topic, lang].title
+
+
+def asked(understood: Understood) -> list[tuple[str, str]]:
+    return [(one.reading.text, one.found.decision.kind) for one in understood.asked]
+
+
+def understood(library: ScriptedLibrary, text: str, topic: str | None = None) -> Understood:
+    return understand(library, text, habit=None, only=None, topic=topic)
+
+
+# ---- parts of a message -------------------------------------------------------------------------------------------
+
+
+def test_a_message_is_searched_as_it_is_read() -> None:
+    library = ScriptedLibrary({"сколько держиця?": {"duration": 0.9}})
+
+    assert asked(understood(library, "skolko  derzhitsya?")) == [("сколько держиця?", "answer")]
+
+
+def test_two_clear_questions_are_asked_apart_in_their_order() -> None:
+    library = ScriptedLibrary({"Больно?": {"pain": 0.9}, "Надолго?": {"duration": 0.9}})
+
+    assert asked(understood(library, "Больно? Надолго?")) == [("Больно?", "answer"), ("Надолго?", "answer")]
+
+
+def test_two_lines_are_two_questions() -> None:
+    library = ScriptedLibrary({"больно": {"pain": 0.9}, "надолго": {"duration": 0.9}})
+
+    assert asked(understood(library, "больно\nнадолго")) == [("больно", "answer"), ("надолго", "answer")]
+
+
+def test_two_questions_about_one_topic_are_one() -> None:
+    whole = "Больно? Очень?"
+    library = ScriptedLibrary({"Больно?": {"pain": 0.9}, "Очень?": {"pain": 0.8}, whole: {"pain": 0.9}})
+
+    assert asked(understood(library, whole)) == [(whole, "answer")]
+
+
+def test_a_message_that_is_clear_only_as_a_whole_is_not_taken_apart() -> None:
+    whole = "У меня вопрос. Про уколы. Надолго ли?"
+    library = ScriptedLibrary({whole: {"duration": 0.9}})
+
+    assert asked(understood(library, whole)) == [(whole, "answer")]
+
+
+def test_one_clear_question_among_words_is_the_one_that_counts() -> None:
+    library = ScriptedLibrary({"Больно?": {"pain": 0.9}})
+
+    assert asked(understood(library, "Я очень боюсь. Больно?")) == [("Больно?", "answer")]
+
+
+def test_a_question_counts_more_than_the_greeting_before_it() -> None:
+    whole = "Добрый день! Больно?"
+    library = ScriptedLibrary(
+        {"Добрый день!": {"intent/greet": 0.9}, "Больно?": {"pain": 0.8}, whole: {"intent/greet": 0.9}}
+    )
+
+    assert asked(understood(library, whole)) == [("Больно?", "answer")]
+
+
+def test_two_greetings_stay_a_greeting() -> None:
+    whole = "Привет! Добрый день!"
+    library = ScriptedLibrary(
+        {"Привет!": {"intent/greet": 0.9}, "Добрый день!": {"intent/greet": 0.9}, whole: {"intent/greet": 0.9}}
+    )
+
+    assert asked(understood(library, whole)) == [(whole, "answer")]
+
+
+@pytest.mark.parametrize("count", [MOST_QUESTIONS, MOST_QUESTIONS + 1])
+def test_more_questions_than_a_patient_can_read_answers_to_are_read_as_one(count: int) -> None:
+    parts = ["Больно?", "Надолго?", "Часто?", "Когда?"][:count]
+    whole = " ".join(parts)
+    finds = zip(parts, ("pain", "duration", "how-often", "onset"), strict=False)
+    library = ScriptedLibrary({**{part: {topic: 0.9} for part, topic in finds}, whole: {"how-it-goes": 0.9}})
+
+    assert len(understood(library, whole).asked) == (count if count <= MOST_QUESTIONS else 1)
+
+
+def test_every_part_is_read_in_the_language_of_the_whole_message() -> None:
+    library = ScriptedLibrary({"ботокс это больно?": {"pain": 0.9}, "бай": {"intent/goodbye": 0.9}})
+
+    found = understood(library, "ботокс это больно? bye")
+
+    assert found.lang == "ru"
+    assert {one.reading.lang for one in found.asked} == {"ru"}
+
+
+# ---- the chat's topic ---------------------------------------------------------------------------------------------
+
+
+def test_a_short_unclear_message_is_read_with_the_chats_topic() -> None:
+    library = ScriptedLibrary({f"{title('onset')}: на лбу?": {"forehead-lines": 0.9}})
+
+    assert asked(understood(library, "а на лбу?", topic="onset")) == [(f"{title('onset')}: на лбу?", "answer")]
+
+
+def test_a_message_that_is_clear_alone_is_read_alone() -> None:
+    library = ScriptedLibrary({"а больно?": {"pain": 0.9}, f"{title('onset')}: больно?": {"side-effects": 0.9}})
+
+    assert asked(understood(library, "а больно?", topic="onset")) == [("а больно?", "answer")]
+
+
+def test_a_reading_with_the_topic_that_is_unclear_too_is_not_taken() -> None:
+    library = ScriptedLibrary({"а там?": {"pain": 0.3, "onset": 0.3}, f"{title('onset')}: там?": {"onset": 0.6}})
+
+    assert asked(understood(library, "а там?", topic="onset")) == [("а там?", "clarify")]
+
+
+def test_the_title_alone_does_not_make_its_own_article_an_answer() -> None:
+    library = ScriptedLibrary({f"{title('onset')}: мне страшно": {"onset": 0.95}})
+
+    assert asked(understood(library, "мне страшно", topic="onset")) == [("мне страшно", "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"), [("нет, я про лоб", "я про лоб"), ("Нет лоб", "лоб"), ("no, the forehead", "the forehead")]
+)
+def test_a_correction_is_read_without_its_no(text: str, rest: str) -> None:
+    library = ScriptedLibrary({rest: {"forehead-lines": 0.9}, f"{title('onset')}: {rest}": {"pain": 0.9}})
+
+    assert asked(understood(library, text, topic="onset")) == [(rest, "answer")]
+
+
+def test_an_outside_question_of_three_words_is_no_follow_up() -> None:
+    library = ScriptedLibrary(
+        {"филлеры в губы": {"outside/fillers": 0.9}, f"{title('onset')}: филлеры в губы": {"duration": 0.9}}
+    )
+
+    assert asked(understood(library, "филлеры в губы", topic="onset")) == [("филлеры в губы", "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("text", "follows"),
+    [
+        ("в зал можно", True),
+        ("в зал потом можно", False),
+        ("а в зал потом можно ли", True),
+        ("а в зал потом можно ли идти", False),
+    ],
+)
+def test_a_follow_up_is_short_and_may_be_longer_where_it_begins_like_one(text: str, follows: bool) -> None:
+    rest = text.removeprefix("а ")
+    library = ScriptedLibrary({f"{title('onset')}: {rest}": {"after-sport": 0.9}})
+
+    (one,) = understood(library, text, topic="onset").asked
+
+    assert (one.found.decision.kind == "answer") is follows
+
+
+def test_a_topic_without_an_article_in_the_messages_language_is_left_aside() -> None:
+    library = ScriptedLibrary({"nowhere: на лбу": {"pain": 0.9}})
+
+    assert asked(understood(library, "а на лбу", topic="nowhere")) == [("а на лбу", "unknown")]
+
+
+# ---- typed choices ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "topic"),
+    [
+        ("1", "onset"), (" 2 ", "duration"), ("3)", "how-often"), ("№ 1", "onset"), ("1!", "onset"), ("вариант 2", "duration"),
+        ("первый", "onset"), ("Вторая", "duration"), ("третье.", "how-often"), ("два", "duration"), ("второй пункт", "duration"),
+        ("first", "onset"), ("the second one", "duration"), ("option three", "how-often"), ("Two", "duration"),
+    ],
+)  # fmt: skip
+def test_a_number_or_a_word_of_order_names_an_offer(typed: str, topic: str) -> None:
+    assert chosen(typed, OFFERED, ScriptedLibrary(), "ru") == topic
+
+
+@pytest.mark.parametrize(
+    "typed", ["0", "4", "12", "1 месяц", "первый раз делаю", "three months", "2 или 3", "-1", "1,5"]
+)
+def test_a_number_that_means_something_else_names_no_offer(typed: str) -> None:
+    assert chosen(typed, OFFERED, ScriptedLibrary(), "ru") is None
+
+
+def test_a_title_names_its_offer_whatever_its_case() -> None:
+    assert chosen(title("duration").upper(), OFFERED, ScriptedLibrary(), "ru") == "duration"
+
+
+def test_an_offers_title_in_the_other_language_is_found_by_the_search_only() -> None:
+    assert chosen(title("duration", "en"), OFFERED, ScriptedLibrary(), "ru") is None
+
+
+def test_words_name_an_offer_only_if_they_are_clear_among_the_offers() -> None:
+    library = ScriptedLibrary({"про срок": {"stopping": 0.5, "duration": 0.4}, "про начало": {"onset": 0.9}})
+
+    assert chosen("про начало", OFFERED, library, "ru") == "onset"
+    assert chosen("про срок", OFFERED, library, "ru") is None
+
+
+def test_a_long_message_names_no_offer() -> None:
+    text = "мне бы хотелось узнать про начало действия"
+    library = ScriptedLibrary({text: {"onset": 0.95}})
+
+    assert chosen(text, OFFERED, library, "ru") is None
+
+
+@pytest.mark.parametrize("typed", ["", "?", "👍", "\u200b", "***"])
+def test_a_reply_without_words_names_no_offer(typed: str) -> None:
+    assert chosen(typed, OFFERED, ScriptedLibrary(), "ru") is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=80), st.sampled_from([None, "onset", "nowhere"]))
+def test_any_text_is_understood_as_at_least_one_question_and_at_most_a_few(text: str, topic: str | None) -> None:
+    found = understood(ScriptedLibrary(), text, topic)
+
+    assert 1 <= len(found.asked) <= MOST_QUESTIONS
+    assert {one.reading.lang for one in found.asked} == {found.lang}
