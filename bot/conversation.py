@@ -13,6 +13,7 @@ from bot.ports import Clock
 from bot.replies import Replies
 from bot.retrieval.confidence import INTENT
 from bot.retrieval.library import Library
+from bot.safety.red_flags import red_flag
 from bot.wording import Phrase
 
 # A topic this probable is touched by a question even where it is not answered: its warnings are owed.
@@ -87,7 +88,7 @@ class _Turn:
         return Replies(self.library, self.project, self.lang, self.unsigned, self.now.date())
 
     def decide(self) -> Outcome:
-        """Send the message to what it is: a press, a command, something that is no text, or a question."""
+        """Send the message to what it is: a press, a command, danger, something that is no text, or a question."""
         text = self.incoming.text.strip()
         if self.incoming.press is not None:
             return self.pressed(self.incoming.press)
@@ -99,6 +100,10 @@ class _Turn:
             if command in _COMMANDS:
                 return self.pressed(command.removeprefix("/"))
             text = text.lstrip("/")
+        danger = red_flag(text, self.library.red_flags)
+        if danger is not None:
+            self.lang = self.library.read(text, self.habit, self.only).lang
+            return self.outcome([self.replies.danger(danger.kind)], offered=(), offered_question="", unknowns=0)
         if self.incoming.contact is not None:
             return self.say(Kind.CHAT, Phrase.CONTACT)
         if self.incoming.attachment is not None and not any(letter.isalpha() for letter in text):

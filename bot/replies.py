@@ -21,6 +21,8 @@ _GRADES = {
     "expert": Phrase.EVIDENCE_EXPERT,
     "none": Phrase.EVIDENCE_NONE,
 }
+# Shown for an urgent topic that has no article of its own yet: how to get help comes before everything.
+_URGENT = "red-flags"
 # Sources that name no publication: they are the clinic's, the program's or the profession's own word.
 _UNPUBLISHED = frozenset({"practice", "mimika", "clinic-profile", "clinic-post"})
 
@@ -147,16 +149,26 @@ class Replies:
         """Say that there is no answer here, as helpfully as the question allows, and offer a human.
 
         Args:
-            outside: the kind of outside question it seems to be.
+            outside: the kind of outside question it seems to be, or the topic without an article yet.
             touched: topics near the question, whose warnings are owed.
             earlier: how many questions before this one found no answer either.
         """
         phrase = Phrase.UNKNOWN_AGAIN if earlier else Phrase.UNKNOWN
-        if outside is not None and not touched:
+        if outside is not None and outside in self._library.catalogue:
+            if "urgent" in self._library.flags(outside) and self.exists(_URGENT):
+                return self.article(_URGENT, probability)
+            phrase, touched = Phrase.OUTSIDE_UNCOVERED, [*touched, outside]
+        elif outside is not None and not touched:
             phrase = KINDS[outside]
         buttons = (self._button(Phrase.BUTTON_TOPICS, "topics"), self._button(Phrase.BUTTON_HUMAN, "human"))
         reply = Reply(Kind.UNKNOWN, self._words(phrase), buttons, confidence=probability)
         return self._with_notices(reply, touched)
+
+    def danger(self, kind: Literal["emergency", "crisis"]) -> Reply:
+        """The fixed text for a danger sign: nothing else stands in it, and nothing under it."""
+        if kind == "crisis":
+            return Reply(Kind.CRISIS, self._words(Phrase.DANGER_CRISIS), confidence=1.0)
+        return Reply(Kind.EMERGENCY, self._words(Phrase.DANGER_EMERGENCY), topics=(_URGENT,), confidence=1.0)
 
     def intent(self, intent: str, probability: float) -> Reply:
         """What the dialogue says to a greeting, thanks, a wish to book..."""

@@ -55,6 +55,11 @@ class Phrase(StrEnum):
     OUTSIDE_CLINIC = "outside.clinic"
     OUTSIDE_OTHER = "outside.other"
 
+    OUTSIDE_UNCOVERED = "outside.uncovered"
+
+    DANGER_EMERGENCY = "danger.emergency"
+    DANGER_CRISIS = "danger.crisis"
+
     ATTACHMENT_PHOTO = "attachments.photo"
     ATTACHMENT_VOICE = "attachments.voice"
     ATTACHMENT_STICKER = "attachments.sticker"

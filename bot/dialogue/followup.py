@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.retrieval.confidence import WORTH_OFFERING, Decision
+from bot.retrieval.confidence import OFFERED, WORTH_OFFERING, Decision
 from bot.retrieval.lexical import words
 from bot.retrieval.library import Found, Library
 from bot.retrieval.writing import Reading
@@ -63,7 +63,7 @@ def follow_up(library: Library, reading: Reading, alone: Found, topic: str | Non
         return _decided(alone, Decision("answer", (first.label,), first.probability))
     if alone.decision.kind == "unknown" and alone.outside is None and with_topic.decision.kind == "answer":
         near = [hit.label for hit in alone.hits if hit.probability >= WORTH_OFFERING and hit.label in library.catalogue]
-        offered = tuple(dict.fromkeys([*near, with_topic.decision.topics[0]]))
+        offered = tuple(dict.fromkeys([*near[: OFFERED - 1], with_topic.decision.topics[0]]))
         return _decided(alone, Decision("clarify", offered, with_topic.decision.probability))
     return alone
 

@@ -35,9 +35,10 @@ def load_project(root: Path | None = None) -> Project:
             return load_project(packaged)
     problems: list[Problem] = []
     domain = _document(root, root / "domain.yml", problems)
-    intents = tuple(domain.data.get("intents") or ()) if domain else ()
+    intents: list[str] = []
     responses: dict[tuple[str, Lang], str] = {}
     if domain:
+        problems += _read_intents(domain, intents)
         problems += _read_responses(domain, responses)
     examples: list[Example] = []
     for lang in LANGS:
@@ -46,7 +47,7 @@ def load_project(root: Path | None = None) -> Project:
             problems += _read_examples(found, lang, intents, examples)
     if problems:
         raise KnowledgeError(sorted(problems))
-    return Project(intents, tuple(examples), responses)
+    return Project(tuple(intents), tuple(examples), responses)
 
 
 def _document(root: Path, path: Path, problems: list[Problem]) -> Document | None:
@@ -60,31 +61,46 @@ def _document(root: Path, path: Path, problems: list[Problem]) -> Document | Non
     return found
 
 
-def _read_responses(domain: Document, responses: dict[tuple[str, Lang], str]) -> Iterator[Problem]:
+def _read_intents(domain: Document, intents: list[str]) -> Iterator[Problem]:
     for key in domain.data:
         if key not in ("version", "intents", "slots", "responses"):
             yield Problem(domain.path, domain.line(key), f"`{key}` is not supported here")
-    for name, rows in (domain.data.get("responses") or {}).items():
-        for number, row in enumerate(rows):
+    found = domain.data.get("intents")
+    if isinstance(found, list) and all(isinstance(intent, str) for intent in found):
+        intents += found
+    else:
+        yield Problem(domain.path, domain.line("intents"), "`intents` must be a list of names")
+
+
+def _read_responses(domain: Document, responses: dict[tuple[str, Lang], str]) -> Iterator[Problem]:
+    found = domain.data.get("responses")
+    if not isinstance(found, dict):
+        yield Problem(domain.path, domain.line("responses"), "`responses` must map names to lists of texts")
+        return
+    for name, rows in found.items():
+        for number, row in enumerate(rows if isinstance(rows, list) else [rows]):
             line = domain.line("responses", name, number)
-            condition = row.get("condition")
-            lang = condition[0].get("value") if isinstance(condition, list) and len(condition) == 1 else None
-            if lang not in LANGS or condition[0].get("name") != "language" or set(row) != {"condition", "text"}:
-                yield Problem(domain.path, line, f"`{name}` needs `text` and one condition on the slot `language`")
-            else:
-                responses[name, lang] = str(row["text"]).strip()
+            match row:
+                case {"condition": [{"name": "language", "value": "ru" | "en" as lang}], "text": str(text)} if (
+                    len(row) == 2
+                ):
+                    responses[name, lang] = text.strip()
+                case _:
+                    yield Problem(domain.path, line, f"`{name}` needs `text` and one condition on the slot `language`")
         for lang in LANGS:
             if (name, lang) not in responses:
                 yield Problem(domain.path, domain.line("responses", name), f"`{name}` has no text for `{lang}`")
 
 
-def _read_examples(
-    document: Document, lang: Lang, intents: tuple[str, ...], examples: list[Example]
-) -> Iterator[Problem]:
-    for number, row in enumerate(document.data.get("nlu") or []):
+def _read_examples(document: Document, lang: Lang, intents: list[str], examples: list[Example]) -> Iterator[Problem]:
+    rows = document.data.get("nlu")
+    for number, row in enumerate(rows if isinstance(rows, list) else [rows]):
         line = document.line("nlu", number)
-        if row.get("intent") not in intents:
-            yield Problem(document.path, line, f"the intent `{row.get('intent')}` is not in domain.yml")
-            continue
-        said = re.findall(r"^\s*- (.+)$", row.get("examples") or "", re.M)
-        examples.extend(Example(row["intent"], lang, text.strip()) for text in said)
+        match row:
+            case {"intent": str(intent), "examples": str(texts)} if len(row) == 2 and intent not in intents:
+                yield Problem(document.path, line, f"the intent `{intent}` is not in domain.yml")
+            case {"intent": str(intent), "examples": str(texts)} if len(row) == 2:
+                said = re.findall(r"^\s*- (.+)$", texts, re.M)
+                examples.extend(Example(intent, lang, text.strip()) for text in said)
+            case _:
+                yield Problem(document.path, line, "only an `intent` with its `examples` (a text) is supported here")

@@ -100,6 +100,7 @@ def _library_without(
         articles=articles,
         signed_copies=knowledge.signed_copies,
         sources=knowledge.sources,
+        red_flags=knowledge.red_flags,
         clinic=knowledge.clinic,
         wording=knowledge.wording,
         tongues=version.tongues(replace(knowledge, articles=articles)),

@@ -16,7 +16,8 @@ from bot.retrieval.catalogue import Catalogue, parse_catalogue
 from bot.retrieval.clinic import Clinic, parse_clinic
 from bot.retrieval.documents import Document, parse_yaml, read_text
 from bot.retrieval.problems import Problem
-from bot.retrieval.questions import Labelled, parse_calibration, parse_outside
+from bot.retrieval.questions import Labelled, parse_outside, parse_topics
+from bot.retrieval.redflags import RedFlag, parse_red_flags
 from bot.retrieval.references import Signer, Source, parse_signers, parse_sources
 from bot.wording import Phrase
 
@@ -60,7 +61,9 @@ class Knowledge:
     clinic: Clinic
     wording: Mapping[Lang, Mapping[str, str]]
     outside: tuple[Labelled, ...]
+    uncovered: tuple[Labelled, ...]
     calibration: tuple[Labelled, ...]
+    red_flags: tuple[RedFlag, ...]
     forbidden: tuple[Forbidden, ...]
     lines: Mapping[str, Lines]
 
@@ -113,7 +116,9 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     signers = read("signers.yml", parse_signers)
     clinic = read("clinic.yml", parse_clinic)
     outside = read("outside.yml", parse_outside)
-    calibration = read("calibration.yml", parse_calibration)
+    uncovered = read("uncovered.yml", parse_topics)
+    calibration = read("calibration.yml", parse_topics)
+    red_flags = read("red_flags.yml", parse_red_flags)
     forbidden = read("forbidden.yml", _parse_forbidden)
     wording = {lang: read(f"wording/{lang}.yml", _parse_wording) for lang in LANGS}
     articles, lines = _read_articles(root, "articles", problems)
@@ -124,11 +129,25 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     texts = {lang: found for lang, found in wording.items() if found is not None}
     if (
         catalogue is None or sources is None or signers is None or clinic is None or outside is None
-        or calibration is None or forbidden is None or len(texts) < len(LANGS)
+        or uncovered is None or calibration is None or red_flags is None or forbidden is None or len(texts) < len(LANGS)
     ):  # fmt: skip
         return None, sorted(problems)
     return (
-        Knowledge(catalogue, articles, signed, sources, signers, clinic, texts, outside, calibration, forbidden, lines),
+        Knowledge(
+            catalogue=catalogue,
+            articles=articles,
+            signed_copies=signed,
+            sources=sources,
+            signers=signers,
+            clinic=clinic,
+            wording=texts,
+            outside=outside,
+            uncovered=uncovered,
+            calibration=calibration,
+            red_flags=red_flags,
+            forbidden=forbidden,
+            lines=lines,
+        ),
         sorted(problems),
     )
 

@@ -19,6 +19,7 @@ from bot.retrieval.clinic import Clinic
 from bot.retrieval.confidence import Confidence, Decision
 from bot.retrieval.evidence import Index
 from bot.retrieval.lexical import words
+from bot.retrieval.redflags import RedFlag
 from bot.retrieval.references import Source
 from bot.retrieval.semantic import centred
 from bot.retrieval.writing import Reading, Tongues, clean, shorten
@@ -55,6 +56,7 @@ class Library:
         articles: Mapping[tuple[str, Lang], Article],
         signed_copies: Mapping[tuple[str, Lang], Article],
         sources: Mapping[str, Source],
+        red_flags: Sequence[RedFlag],
         clinic: Clinic,
         wording: Mapping[Lang, Mapping[str, str]],
         tongues: Tongues,
@@ -66,6 +68,7 @@ class Library:
         self.version = version
         self.catalogue = catalogue
         self.sources = sources
+        self.red_flags = red_flags
         self.clinic = clinic
         self.encoder = encoder
         self._articles = articles

@@ -1,4 +1,4 @@
-"""Questions kept beside the articles: near misses that must not be answered, and those for calibration."""
+"""Questions kept beside the articles: near misses, topics without an article yet, and those for calibration."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def parse_outside(document: Document) -> tuple[tuple[Labelled, ...], list[Proble
     return tuple(questions), problems
 
 
-def parse_calibration(document: Document) -> tuple[tuple[Labelled, ...], list[Problem]]:
-    """Questions by language and topic, kept for calibration only."""
+def parse_topics(document: Document) -> tuple[tuple[Labelled, ...], list[Problem]]:
+    """Questions by language and topic: those for calibration, and those on topics that have no article yet."""
     questions: list[Labelled] = []
     problems = list(_read(document, questions))
     return tuple(questions), problems

@@ -35,11 +35,12 @@ from bot.retrieval.evidence import Index
 from bot.retrieval.folder import Knowledge, fingerprint, read_folder
 from bot.retrieval.library import Library
 from bot.retrieval.problems import Problem, errors
+from bot.retrieval.redflags import parse_red_flags
 from bot.retrieval.references import parse_sources
 from bot.retrieval.writing import Tongues, without_latin
 
 # Raised when the files of a version change their meaning: older versions are then built anew.
-FORMAT = 1
+FORMAT = 2
 NO_ENCODER = "none"
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
@@ -152,6 +153,7 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         articles=_articles(content["articles"]),
         signed_copies=_articles(content["signed"]),
         sources=parse_sources(document("sources.yml"))[0],
+        red_flags=parse_red_flags(document("red_flags.yml"))[0],
         clinic=clinic,
         wording=content["wording"],
         tongues=Tongues(**content["tongues"]),
@@ -190,7 +192,7 @@ def _write(
     content = {
         "articles": [_plain(article) for article in knowledge.articles.values()],
         "signed": [_plain(article) for article in knowledge.signed_copies.values()],
-        "files": {name: _data(root, name) for name in ("catalogue.yml", "sources.yml", "clinic.yml")},
+        "files": {name: _data(root, name) for name in ("catalogue.yml", "sources.yml", "clinic.yml", "red_flags.yml")},
         "wording": knowledge.wording,
         "tongues": asdict(tongues(knowledge)),
         "passages": [asdict(passage) for passage in found],
@@ -203,7 +205,8 @@ def _write(
 def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Passage]:
     """Everything that can be found: articles, what must not be answered, and the dialogue's intents."""
     found = [passage for article in knowledge.articles.values() for passage in passages(article)]
-    found += [Passage(f"outside/{row.label}", row.lang, "outside", row.text) for row in knowledge.outside]
+    apart = (*knowledge.outside, *knowledge.uncovered)
+    found += [Passage(f"outside/{row.label}", row.lang, "outside", row.text) for row in apart]
     found += [Passage(f"intent/{example.intent}", example.lang, "intent", example.text) for example in examples]
     return found
 
@@ -252,7 +255,7 @@ def vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, p
 def _read_cache(path: Path) -> dict[str, Any]:
     """Vectors by key; a cache that can't be read is an empty one."""
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             return dict(zip(arrays["keys"].tolist(), arrays["vectors"], strict=True))
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):  # RuntimeError: odd bits in its head
         return {}

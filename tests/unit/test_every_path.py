@@ -230,11 +230,11 @@ def _is_signed(topic: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lang", LANGS)
-def test_every_question_of_the_library_gets_a_sound_reply(library: Library, lang: Lang) -> None:
+def test_questions_of_the_library_get_sound_replies(library: Library, lang: Lang) -> None:
     for (_, found), article in sorted(whole_knowledge().articles.items()):
         if found != lang:
             continue
-        for question in article.questions:
+        for question in article.questions[::7]:  # the encoder takes its time
             (reply,) = Chat(library).turn(question, only=lang).replies
             found = library.find(library.read(question, only=lang))
             near = [hit.label for hit in found.hits if hit.probability >= TOUCHED and "/" not in hit.label]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.dialogue.followup import FOLLOW_UP_WORDS
 from bot.dialogue.understanding import MOST_QUESTIONS, Understood, chosen, understand
 from bot.messages import Lang
 from tests.examples import ScriptedLibrary, whole_knowledge
@@ -29,9 +30,9 @@ def understood(library: ScriptedLibrary, text: str, topic: str | None = None) ->
 
 
 def test_a_message_is_searched_as_it_is_read() -> None:
-    library = ScriptedLibrary({"сколько держиця?": {"duration": 0.9}})
+    library = ScriptedLibrary({"сколко держиця?": {"duration": 0.9}})
 
-    assert asked(understood(library, "skolko  derzhitsya?")) == [("сколько держиця?", "answer")]
+    assert asked(understood(library, "skolko  derzhitsya?")) == [("сколко держиця?", "answer")]
 
 
 def test_two_clear_questions_are_asked_apart_in_their_order() -> None:
@@ -103,72 +104,143 @@ def test_every_part_is_read_in_the_language_of_the_whole_message() -> None:
     assert {one.reading.lang for one in found.asked} == {"ru"}
 
 
+def test_one_sentence_with_two_sure_halves_asks_both() -> None:
+    library = ScriptedLibrary({"сколько стоит": {"price": 0.95}, "где вы находитесь": {"address-hours": 0.95}})
+
+    found = understood(library, "сколько стоит и где вы находитесь")
+
+    assert asked(found) == [("сколько стоит", "answer"), ("где вы находитесь", "answer")]
+
+
+@pytest.mark.parametrize(
+    "finds",
+    [
+        {"лоб болит": {"pain": 0.95}, "глаз слезится": {"side-effects": 0.8}},
+        {"лоб болит": {"pain": 0.95}, "глаз слезится": {"pain": 0.95}},
+        {"лоб болит": {"pain": 0.95}},
+    ],
+    ids=["one half is not sure", "both halves ask the same", "one half asks nothing"],
+)
+def test_one_sentence_without_two_sure_halves_is_one_question(finds: dict[str, dict[str, float]]) -> None:
+    whole = "лоб болит и глаз слезится"
+    library = ScriptedLibrary({**finds, whole: {"side-effects": 0.9}})
+
+    assert asked(understood(library, whole)) == [(whole, "answer")]
+
+
 # ---- the chat's topic ---------------------------------------------------------------------------------------------
 
 
-def test_a_short_unclear_message_is_read_with_the_chats_topic() -> None:
-    library = ScriptedLibrary({f"{title('onset')}: на лбу?": {"forehead-lines": 0.9}})
-
-    assert asked(understood(library, "а на лбу?", topic="onset")) == [(f"{title('onset')}: на лбу?", "answer")]
-
-
-def test_a_message_that_is_clear_alone_is_read_alone() -> None:
-    library = ScriptedLibrary({"а больно?": {"pain": 0.9}, f"{title('onset')}: больно?": {"side-effects": 0.9}})
-
-    assert asked(understood(library, "а больно?", topic="onset")) == [("а больно?", "answer")]
+def topics(understood: Understood) -> tuple[str, ...]:
+    (one,) = understood.asked
+    return one.found.decision.topics
 
 
-def test_a_reading_with_the_topic_that_is_unclear_too_is_not_taken() -> None:
-    library = ScriptedLibrary({"а там?": {"pain": 0.3, "onset": 0.3}, f"{title('onset')}: там?": {"onset": 0.6}})
+@pytest.mark.parametrize(
+    "text", ["а если через неделю?", "через неделю можно?", "почему?", "само пройдёт?", "what if it is later?", "why?"]
+)
+def test_a_message_that_elaborates_is_answered_by_the_chats_topic(text: str) -> None:
+    library = ScriptedLibrary()
+    lang = library.read(text).lang
+    rest = text.removeprefix("а ")
+    library.finds = {text: {"onset": 0.6}, f"{title('pain', lang)}: {rest}": {"pain": 0.9}}
 
-    assert asked(understood(library, "а там?", topic="onset")) == [("а там?", "clarify")]
+    assert topics(understood(library, text, topic="pain")) == ("pain",)
 
 
-def test_the_title_alone_does_not_make_its_own_article_an_answer() -> None:
-    library = ScriptedLibrary({f"{title('onset')}: мне страшно": {"onset": 0.95}})
+def test_without_a_topic_the_same_message_is_read_alone() -> None:
+    library = ScriptedLibrary(
+        {"а если через неделю?": {"onset": 0.6}, f"{title('pain')}: если через неделю?": {"pain": 0.9}}
+    )
 
-    assert asked(understood(library, "мне страшно", topic="onset")) == [("мне страшно", "unknown")]
+    assert asked(understood(library, "а если через неделю?")) == [("а если через неделю?", "clarify")]
+
+
+@pytest.mark.parametrize("text", ["а больно?", "а если перестать колоть?"])
+def test_a_message_that_is_clear_alone_is_read_alone(text: str) -> None:
+    library = ScriptedLibrary(
+        {text: {"stopping": 0.95}, f"{title('onset')}: {text.removeprefix('а ')}": {"onset": 0.95}}
+    )
+
+    assert topics(understood(library, text, topic="onset")) == ("stopping",)
+
+
+def test_a_likely_follow_up_needs_less_certainty_than_a_first_question() -> None:
+    library = ScriptedLibrary({"а на лбу?": {"forehead-lines": 0.65}})
+
+    assert asked(understood(library, "а на лбу?", topic="onset")) == [("а на лбу?", "answer")]
+    assert asked(understood(library, "а на лбу?")) == [("а на лбу?", "clarify")]
+
+
+@pytest.mark.parametrize("text", ["мне страшно", "хочу умереть", "ого", "i am scared"])
+def test_an_unclear_message_does_not_get_the_chats_article_for_its_title_alone(text: str) -> None:
+    library = ScriptedLibrary()
+    lang = library.read(text).lang
+    library.finds = {f"{title('pain', lang)}: {text}": {"pain": 0.95}}
+
+    (one,) = understood(library, text, topic="pain").asked
+
+    assert one.found.decision.kind != "answer"
+
+
+def test_no_more_topics_are_offered_than_a_patient_can_choose_from() -> None:
+    near = {"duration": 0.1, "onset": 0.1, "how-often": 0.1, "stopping": 0.1}
+    library = ScriptedLibrary({"а вот это": near, f"{title('pain')}: вот это": {"pain": 0.9}})
+
+    assert topics(understood(library, "а вот это", topic="pain")) == ("duration", "onset", "pain")
 
 
 @pytest.mark.parametrize(
     ("text", "rest"), [("нет, я про лоб", "я про лоб"), ("Нет лоб", "лоб"), ("no, the forehead", "the forehead")]
 )
 def test_a_correction_is_read_without_its_no(text: str, rest: str) -> None:
-    library = ScriptedLibrary({rest: {"forehead-lines": 0.9}, f"{title('onset')}: {rest}": {"pain": 0.9}})
+    library = ScriptedLibrary({rest: {"forehead-lines": 0.9}})
+    library.finds[f"{title('pain', library.read(text).lang)}: {rest}"] = {"pain": 0.9}
 
-    assert asked(understood(library, text, topic="onset")) == [(rest, "answer")]
+    assert topics(understood(library, text, topic="pain")) == ("forehead-lines",)
+
+
+def test_a_correction_never_gets_the_corrected_article_again() -> None:
+    library = ScriptedLibrary({f"{title('pain')}: я про другое": {"pain": 0.95}})
+
+    assert topics(understood(library, "нет, я про другое", topic="pain")) == ()
 
 
 def test_an_outside_question_of_three_words_is_no_follow_up() -> None:
     library = ScriptedLibrary(
-        {"филлеры в губы": {"outside/fillers": 0.9}, f"{title('onset')}: филлеры в губы": {"duration": 0.9}}
+        {"филлеры в губы": {"outside/fillers": 0.9}, f"{title('pain')}: филлеры в губы": {"pain": 0.9}}
     )
 
-    assert asked(understood(library, "филлеры в губы", topic="onset")) == [("филлеры в губы", "unknown")]
+    assert asked(understood(library, "филлеры в губы", topic="pain")) == [("филлеры в губы", "unknown")]
 
 
-@pytest.mark.parametrize(
-    ("text", "follows"),
-    [
-        ("в зал можно", True),
-        ("в зал потом можно", False),
-        ("а в зал потом можно ли", True),
-        ("а в зал потом можно ли идти", False),
-    ],
-)
-def test_a_follow_up_is_short_and_may_be_longer_where_it_begins_like_one(text: str, follows: bool) -> None:
-    rest = text.removeprefix("а ")
-    library = ScriptedLibrary({f"{title('onset')}: {rest}": {"after-sport": 0.9}})
+@pytest.mark.parametrize("topic", ["mood-evidence", "mood-how"])
+def test_how_long_after_a_topic_of_mood_asks_about_the_mood(topic: str) -> None:
+    library = ScriptedLibrary({"а на сколько хватает?": {"duration": 0.9}})
 
-    (one,) = understood(library, text, topic="onset").asked
+    assert topics(understood(library, "а на сколько хватает?", topic=topic)) == ("mood-duration",)
 
-    assert (one.found.decision.kind == "answer") is follows
+
+def test_how_long_after_a_side_effect_asks_about_the_side_effect() -> None:
+    library = ScriptedLibrary(
+        {"и надолго?": {"duration": 0.9}, f"{title('drooping-eyelid')}: надолго?": {"drooping-eyelid": 0.9}}
+    )
+
+    assert topics(understood(library, "и надолго?", topic="drooping-eyelid")) == ("drooping-eyelid",)
+
+
+@pytest.mark.parametrize(("count", "follows"), [(FOLLOW_UP_WORDS, True), (FOLLOW_UP_WORDS + 1, False)])
+def test_a_follow_up_is_short(count: int, follows: bool) -> None:
+    rest = " ".join(["если", "потом", "тоже", "самое", "опять", "будет", "снова"][: count - 1])
+    library = ScriptedLibrary({f"{title('pain')}: {rest}": {"pain": 0.9}})
+
+    assert topics(understood(library, f"а {rest}", topic="pain")) == (("pain",) if follows else ())
 
 
 def test_a_topic_without_an_article_in_the_messages_language_is_left_aside() -> None:
-    library = ScriptedLibrary({"nowhere: на лбу": {"pain": 0.9}})
+    library = ScriptedLibrary({"nowhere: если": {"pain": 0.9}})
 
-    assert asked(understood(library, "а на лбу", topic="nowhere")) == [("а на лбу", "unknown")]
+    assert asked(understood(library, "а если", topic="nowhere")) == [("а если", "unknown")]
 
 
 # ---- typed choices ------------------------------------------------------------------------------------------------
@@ -177,9 +249,10 @@ def test_a_topic_without_an_article_in_the_messages_language_is_left_aside() -> 
 @pytest.mark.parametrize(
     ("typed", "topic"),
     [
-        ("1", "onset"), (" 2 ", "duration"), ("3)", "how-often"), ("№ 1", "onset"), ("1!", "onset"), ("вариант 2", "duration"),
-        ("первый", "onset"), ("Вторая", "duration"), ("третье.", "how-often"), ("два", "duration"), ("второй пункт", "duration"),
-        ("first", "onset"), ("the second one", "duration"), ("option three", "how-often"), ("Two", "duration"),
+        ("1", "onset"), (" 2 ", "duration"), ("3)", "how-often"), ("№ 1", "onset"), ("1!", "onset"),
+        ("вариант 2", "duration"), ("второй пункт", "duration"), ("два", "duration"),
+        ("первый", "onset"), ("Вторая", "duration"), ("третье.", "how-often"), ("first", "onset"),
+        ("the second one", "duration"), ("option three", "how-often"), ("Two", "duration"),
     ],
 )  # fmt: skip
 def test_a_number_or_a_word_of_order_names_an_offer(typed: str, topic: str) -> None:
@@ -209,7 +282,7 @@ def test_words_name_an_offer_only_if_they_are_clear_among_the_offers() -> None:
 
 
 def test_a_long_message_names_no_offer() -> None:
-    text = "мне бы хотелось узнать про начало действия"
+    text = "мне бы очень хотелось узнать про начало действия"
     library = ScriptedLibrary({text: {"onset": 0.95}})
 
     assert chosen(text, OFFERED, library, "ru") is None

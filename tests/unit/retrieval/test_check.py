@@ -282,7 +282,7 @@ FORBIDDEN = {
         ("от 200 ₽ за единицу", "20 минут", "единицы разные"),
     ),
     "clears a person for treatment": (
-        ("вам можно", "Вам точно подойдёт", "вам показана процедура", "you can safely have it", "You are an ideal candidate"),
+        ("вам можно", "Вам точно подойдёт", "вам показан укол", "you can safely have it", "You are an ideal candidate"),
         ("можно ли вам, решит врач", "can you have it"),
     ),
     "a promise of a result": (
@@ -290,7 +290,10 @@ FORBIDDEN = {
         ("это не обещание", "no promise"),
     ),
     "a promise of safety": (
-        ("абсолютно безопасно", "completely safe", "без побочных эффектов", "no side effects", "без риска", "risk-free"),
+        (
+            "абсолютно безопасно", "completely safe", "без побочных эффектов", "no side effects", "без риска",
+            "risk-free",
+        ),
         ("побочные эффекты бывают", "side effects happen"),
     ),
     "a superlative about a product": (

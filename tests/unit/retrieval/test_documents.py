@@ -111,7 +111,8 @@ def test_an_error_of_yaml_names_its_line_and_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: 'x", "a: 1\n---\nb: 2", "a: \x07", "a: !!int x", "a: !foo b", "? [a]\n: b", "[" * 500, "review: 2027-02-30"]
+    "text",
+    ["a: 'x", "a: 1\n---\nb: 2", "a: \x07", "a: !!int x", "a: !foo b", "? [a]\n: b", "[" * 500, "on: 2027-02-30"],
 )  # fmt: skip
 def test_whatever_yaml_refuses_is_a_problem_and_never_an_exception(text: str) -> None:
     found = parse_yaml(text, "facts.yml")

@@ -9,7 +9,7 @@ from bot.retrieval.families import families, folds
 QUESTIONS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["сколько держится", "сколько держиться", "больно ли", "больно ли это", "цена", "how long", "does it hurt", ""]
+            ["сколько держится", "сколько держиться", "больно ли", "больно ли это", "цена", "how long", "it hurts", ""]
         ),
         st.sampled_from(["ru", "en"]),
     ),

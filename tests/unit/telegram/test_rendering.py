@@ -2,7 +2,7 @@ import re
 from html import unescape
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.telegram.rendering import MESSAGE_LIMIT, plain, render, rows, units
@@ -54,27 +54,32 @@ def utf16(text: str) -> int:
 # ---- for any text ---------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(nasty_texts, st.integers(2, 60))
 def test_every_message_is_valid_html_with_only_bold_and_italic(markdown: str, limit: int) -> None:
     for html in render(markdown, limit):
         seen(html)
 
 
+@settings(deadline=None)
 @given(nasty_texts, st.integers(2, 60))
 def test_no_message_is_longer_than_the_limit_in_utf16_units(markdown: str, limit: int) -> None:
     assert all(utf16(seen(html)) <= limit for html in render(markdown, limit))
 
 
+@settings(deadline=None)
 @given(nasty_texts, st.integers(2, 60))
 def test_no_message_is_blank(markdown: str, limit: int) -> None:
     assert all(seen(html).strip() for html in render(markdown, limit))
 
 
+@settings(deadline=None)
 @given(nasty_texts, st.integers(2, 60))
 def test_the_plain_messages_are_the_same_without_markup(markdown: str, limit: int) -> None:
     assert [seen(html) for html in render(markdown, limit)] == plain(markdown, limit)
 
 
+@settings(deadline=None)
 @given(nasty_texts, st.integers(2, 60))
 def test_no_letter_or_digit_is_lost_whatever_the_markdown(markdown: str, limit: int) -> None:
     def alnum(text: str) -> str:
@@ -83,6 +88,7 @@ def test_no_letter_or_digit_is_lost_whatever_the_markdown(markdown: str, limit: 
     assert alnum("".join(plain(markdown, limit))) == alnum(markdown)
 
 
+@settings(deadline=None)
 @given(documents(), st.integers(12, 80))
 def test_splitting_loses_no_word_and_cuts_none(document: tuple[str, list[str]], limit: int) -> None:
     markdown, expected = document
@@ -90,6 +96,7 @@ def test_splitting_loses_no_word_and_cuts_none(document: tuple[str, list[str]], 
     assert [word for word in shown if word != "•"] == expected
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="a😀𝒳", min_size=1, max_size=400), st.integers(2, 9))
 def test_a_word_longer_than_a_message_is_cut_between_characters(word: str, limit: int) -> None:
     messages = plain(word, limit)
@@ -97,6 +104,7 @@ def test_a_word_longer_than_a_message_is_cut_between_characters(word: str, limit
     assert all(utf16(message) >= limit - 1 for message in messages[:-1])
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_length_is_counted_as_telegram_counts_it(text: str) -> None:
     assert units(text) == utf16(text)
@@ -124,6 +132,11 @@ def test_a_line_of_10_000_characters_is_split_at_spaces() -> None:
 
 def test_paragraphs_stay_whole_where_they_fit() -> None:
     assert plain("раз два\n\nтри четыре\n\nпять", 20) == ["раз два\n\nтри четыре", "пять"]
+
+
+def test_the_gap_between_paragraphs_counts() -> None:
+    assert plain("раз\n\nдва", 8) == ["раз\n\nдва"]
+    assert plain("раз\n\nдва", 7) == ["раз", "два"]
 
 
 def test_bold_goes_on_in_the_next_message() -> None:
@@ -222,6 +235,7 @@ def test_a_title_of_astral_characters_counts_double() -> None:
     assert titles("😀" * 10, "b") == [["😀" * 10], ["b"]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="аb😀", min_size=1, max_size=40), max_size=12))
 def test_rows_keep_every_button_in_order(given_titles: list[str]) -> None:
     arranged = titles(*given_titles)
