@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -214,6 +215,10 @@ def bench(
 
 def main() -> None:
     """Run a command; an error meant for people is one sentence and a non-zero exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 whatever the terminal's locale, and no letter may stop the answers that follow it.
+            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         cli()
     except MimikaError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from bot.dialogue.followup import wants_button
 from bot.dialogue.project import Project
 from bot.dialogue.understanding import Asked, chosen, understand
 from bot.messages import LANGS, ChatState, Incoming, Key, Kind, Lang, Outcome, Reply
@@ -13,6 +14,7 @@ from bot.ports import Clock
 from bot.replies import Replies
 from bot.retrieval.confidence import INTENT
 from bot.retrieval.library import Library
+from bot.safety.notices import nothing_for_sale
 from bot.safety.red_flags import red_flag
 from bot.wording import Phrase
 
@@ -82,10 +84,12 @@ class _Turn:
         hinted: Lang | None = None if not hint else "ru" if hint in _RUSSIAN_FIRST else "en"
         self.habit: Lang | None = state.language or hinted
         self.lang: Lang = only or self.habit or "ru"
+        live = state.live_topic(self.now)
+        self.quiet = live is not None and nothing_for_sale([live], library)
 
     @property
     def replies(self) -> Replies:
-        return Replies(self.library, self.project, self.lang, self.unsigned, self.now.date())
+        return Replies(self.library, self.project, self.lang, self.unsigned, self.now.date(), quiet=self.quiet)
 
     def decide(self) -> Outcome:
         """Send the message to what it is: a press, a command, danger, something that is no text, or a question."""
@@ -119,8 +123,15 @@ class _Turn:
             topic = chosen(text, self.state.offered, self.library, self.lang)
             if topic is not None:
                 return self.answered([self.replies.article(topic, 1.0)], topic)
-        understood = understand(self.library, text, self.habit, self.only, self.state.live_topic(self.now))
+        live = self.state.live_topic(self.now)
+        wanted = wants_button(text) if live is not None else None
+        if wanted is not None:
+            return self.pressed(f"{wanted}:{live}")
+        understood = understand(self.library, text, self.habit, self.only, live)
         self.lang = understood.lang
+        # «Я беременна. Сколько стоит?» – beside such an answer nothing is sold, in any order.
+        topics = [asked.topic for asked in understood.asked if asked.topic is not None]
+        self.quiet = self.quiet or nothing_for_sale(topics, self.library)
         replies = [self.reply(asked) for asked in understood.asked]
         last = replies[-1]
         if last.kind is Kind.ANSWER:
@@ -136,6 +147,9 @@ class _Turn:
             return self.replies.intent(decision.topics[0].removeprefix(INTENT), decision.probability)
         if decision.kind == "answer":
             return self.replies.article(decision.topics[0], decision.probability)
+        if decision.kind == "clarify" and "red-flags" in decision.topics:
+            # Where danger is among the likely meanings, what to do is told at once, not offered.
+            return self.replies.article("red-flags", decision.probability)
         if decision.kind == "clarify":
             choice = self.replies.choice(decision.topics, decision.probability)
             if choice.topics:

@@ -33,13 +33,21 @@ class Replies:
     Args:
         unsigned: `mark` shows unsigned texts with a notice, `hide` only what a clinician stands for.
         today: the day signatures and reviews are judged by.
+        quiet: nothing is sold in this turn, whatever the topic: the chat is about mood, pregnancy, an emergency...
     """
 
     def __init__(
-        self, library: Library, project: Project, lang: Lang, unsigned: Literal["mark", "hide"], today: date
+        self,
+        library: Library,
+        project: Project,
+        lang: Lang,
+        unsigned: Literal["mark", "hide"],
+        today: date,
+        *,
+        quiet: bool = False,
     ) -> None:
         self._library, self._project, self._lang = library, project, lang
-        self._unsigned, self._today = unsigned, today
+        self._unsigned, self._today, self._quiet = unsigned, today, quiet
 
     # ---- articles -----------------------------------------------------------------------------------------
 
@@ -78,7 +86,7 @@ class Replies:
     def _from_article(self, article: Article, text: str, first: Sequence[Button], probability: float) -> Reply:
         """Show a part of an article, with what its flags demand and allow around it."""
         topic, flags = article.id, self._library.flags(article.id)
-        quiet = nothing_for_sale([topic], self._library)
+        quiet = self._quiet or nothing_for_sale([topic], self._library)
         related = [name for name in article.related if self._shown(name) is not None]
         if quiet:
             related = without_sales(related, self._library)
@@ -137,7 +145,8 @@ class Replies:
 
     def _offered(self, topics: Iterable[str]) -> list[str]:
         shown = [topic for topic in topics if self._shown(topic) is not None]
-        return without_sales(shown, self._library) if nothing_for_sale(shown, self._library) else shown
+        quiet = self._quiet or nothing_for_sale(shown, self._library)
+        return without_sales(shown, self._library) if quiet else shown
 
     # ---- everything else ----------------------------------------------------------------------------------
 
@@ -197,6 +206,9 @@ class Replies:
 
     def _with_notices(self, reply: Reply, topics: Iterable[str]) -> Reply:
         flags = {flag for topic in topics for flag in self._library.flags(topic)}
+        if "urgent" in flags:
+            # The article itself begins with what to do; a reply that only touches it must not leave that out.
+            flags.add("watch")
         return attach(reply, owed(flags, unsigned=False), self._library.wording, self._lang)
 
     def _words(self, phrase: Phrase, **more: str) -> str:

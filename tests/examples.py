@@ -74,6 +74,9 @@ def small_folder(target: Path, topics: Sequence[str] = FEW_TOPICS) -> Path:
     outside = yaml.safe_load((target / "outside.yml").read_text(encoding="utf-8"))
     few = {lang: {kind: rows[:6] for kind, rows in found.items()} for lang, found in outside.items()}
     (target / "outside.yml").write_text(yaml.safe_dump(few, allow_unicode=True), encoding="utf-8")
+    uncovered = yaml.safe_load((target / "uncovered.yml").read_text(encoding="utf-8"))
+    two = {lang: {topic: rows[:6] for topic, rows in list(found.items())[:2]} for lang, found in uncovered.items()}
+    (target / "uncovered.yml").write_text(yaml.safe_dump(two, allow_unicode=True), encoding="utf-8")
     return target
 
 

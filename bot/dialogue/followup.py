@@ -29,9 +29,29 @@ _ELABORATES = re.compile(
 )
 # An elaboration that is this surely a question of its own ("and if I stop?") is answered as one.
 OF_ITS_OWN = 0.9
-# "How long?" after a topic of mood asks about the mood, and after one of safety about that, not about wrinkles.
-_TIME_TOPICS = frozenset({"duration", "onset"})
+# "How long?" after one of these asks about that and not about the effect on wrinkles.
+_LASTS = frozenset({"side-effects", "drooping-eyelid"})
+_MOOD_STUDIES = frozenset({"mood-evidence", "mood-trial-2014", "mood-faers-2020", "mood-doubts"})
 _MOOD_TIME = "mood-duration"
+_COURSE = re.compile(
+    r"(?:сколько|долго|надолго|длит|прод[ол]|пройд[её]т|проход|подним|how long|last|go away|lift|wear)", re.IGNORECASE
+)
+# Stopping, where the chat is about mood, is about stopping treatment.
+_MOOD_STOP = "mood-vs-treatment"
+_STOPS = re.compile(r"(?:брос|отмен|прекра[тщ]|перестать пить|quit|stop|come off|give up)", re.IGNORECASE)
+
+_MORE = re.compile(r"(?:а |расскажи(?:те)? )?(?:по)?(?:подробнее|больше|ещ[её])|(?:tell me )?more", re.IGNORECASE)
+_SOURCES = re.compile(
+    r"(?:а |какой |какие |the |your |what(?:'s| is) the )?(?:источники?|sources?)"
+    r"|откуда (?:это|вы|такие)\b.*|where is (?:this|that) from",
+    re.IGNORECASE,
+)
+
+
+def wants_button(text: str) -> str | None:
+    """`more` or `sources` where someone types what the button under the last answer does."""
+    plain = text.strip(" .!?…")
+    return "more" if _MORE.fullmatch(plain) else "sources" if _SOURCES.fullmatch(plain) else None
 
 
 def follow_up(library: Library, reading: Reading, alone: Found, topic: str | None) -> Found:
@@ -48,18 +68,21 @@ def follow_up(library: Library, reading: Reading, alone: Found, topic: str | Non
     if _CORRECTS.match(reading.text):
         corrected = library.find(Reading(reading.lang, rest))
         return corrected if corrected.decision.kind == "answer" else alone
-    category = library.catalogue[topic].category if topic in library.catalogue else None
-    about_time = bool(alone.decision.topics) and alone.decision.topics[0] in _TIME_TOPICS
-    if about_time and category == "mood" and library.article(_MOOD_TIME, reading.lang) is not None:
+    in_mood = topic in library.catalogue and library.catalogue[topic].category == "mood"
+    about_time = bool(alone.decision.topics) and alone.decision.topics[0] == "duration"
+    if topic in _MOOD_STUDIES and about_time and library.article(_MOOD_TIME, reading.lang) is not None:
         return _decided(alone, Decision("answer", (_MOOD_TIME,), alone.decision.probability))
+    if in_mood and _STOPS.search(reading.text) and library.article(_MOOD_STOP, reading.lang) is not None:
+        return _decided(alone, Decision("answer", (_MOOD_STOP,), LIKELY_ENOUGH))
     with_topic = library.find(Reading(reading.lang, f"{article.title}: {rest}"))
-    elaborates = _ELABORATES.match(reading.text) and not _stands_alone(alone)
-    if with_topic.decision.kind == "answer" and (elaborates or (about_time and category == "safety")):
+    course = topic in _LASTS and _COURSE.search(reading.text) is not None
+    elaborates = _ELABORATES.match(reading.text) is not None and not _stands_alone(alone, topic)
+    if with_topic.decision.kind == "answer" and (course or elaborates):
         return with_topic
     if alone.decision.kind == "answer":
         return alone
     first = alone.hits[0] if alone.hits else None
-    if first is not None and first.probability >= LIKELY_ENOUGH:
+    if first is not None and first.probability >= LIKELY_ENOUGH and first.label in library.catalogue:
         return _decided(alone, Decision("answer", (first.label,), first.probability))
     if alone.decision.kind == "unknown" and alone.outside is None and with_topic.decision.kind == "answer":
         near = [hit.label for hit in alone.hits if hit.probability >= WORTH_OFFERING and hit.label in library.catalogue]
@@ -71,12 +94,14 @@ def follow_up(library: Library, reading: Reading, alone: Found, topic: str | Non
 def _may_follow(reading: Reading, alone: Found) -> bool:
     """Whether a message is short enough to be about what was just spoken of."""
     count = len(words(reading.text, reading.lang))
-    begins = _BEGINS.match(reading.text) or _ELABORATES.match(reading.text)
+    begins = _BEGINS.match(reading.text) or _ELABORATES.match(reading.text) or _COURSE.search(reading.text)
     return count <= FOLLOW_UP_WORDS and (begins is not None or (count <= BARE_WORDS and alone.outside is None))
 
 
-def _stands_alone(alone: Found) -> bool:
-    return alone.decision.kind == "answer" and alone.decision.probability >= OF_ITS_OWN
+def _stands_alone(alone: Found, topic: str) -> bool:
+    """Whether an elaboration is surely a question of its own; never the one the chat is already about."""
+    decision = alone.decision
+    return decision.kind == "answer" and decision.topics[0] != topic and decision.probability >= OF_ITS_OWN
 
 
 def _decided(found: Found, decision: Decision) -> Found:

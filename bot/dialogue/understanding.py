@@ -25,6 +25,7 @@ _ORDINALS = {
     2: r"2|втор\w+|два|second|two",
     3: r"3|трет\w+|три|third|three",
 }
+_YES = re.compile(r"(?:да|ага|угу|верно|именно|yes|yeah|yep|right|da)[\s.!)]*", re.IGNORECASE)
 _CHOICE = r"(?:№|номер|вариант|number|option|the)?\s*(?:{})(?:\s*(?:вариант|пункт|one|option))?[\s.!)]*"
 
 
@@ -66,6 +67,10 @@ def understand(library: Library, text: str, habit: Lang | None, only: Lang | Non
     if halves:
         return Understood(whole.lang, tuple(halves))
     together = _ask(library, whole, topic)
+    if together.found.decision.kind == "unknown" and len(parts) > MOST_QUESTIONS:
+        # A long story: what is asked usually ends in a question mark, and stands last.
+        asking = [_ask(library, part, topic) for part in parts[::-1] if part.text.endswith("?")]
+        several = [asked for asked in asking if asked.topic is not None][:1]
     if together.topic is None and several:
         # «Здравствуйте! Я волнуюсь. Это больно?» – one sentence asks, the others only stand around it.
         return Understood(whole.lang, tuple(several))
@@ -80,6 +85,8 @@ def chosen(text: str, offered: Sequence[str], library: Library, lang: Lang) -> s
     said = set(words(text, lang))
     if not said or len(said) > FOLLOW_UP_WORDS:
         return None
+    if len(offered) == 1 and _YES.fullmatch(text.strip()):
+        return offered[0]
     titles = {topic: article.title for topic in offered if (article := library.article(topic, lang)) is not None}
     named = [topic for topic, title in titles.items() if text.strip().casefold() == title.casefold()]
     if named:

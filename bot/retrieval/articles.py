@@ -14,6 +14,7 @@ from typing import Any, Literal
 from bot.messages import LANGS, Lang
 from bot.retrieval.documents import Document, parse_yaml
 from bot.retrieval.problems import Problem
+from bot.retrieval.writing import essence
 
 FLAGS = ("mood", "medical", "commercial", "clinic", "urgent", "watch")
 GRADES = ("strong", "moderate", "weak", "expert", "none")
@@ -100,7 +101,7 @@ def digest(text: str) -> str:
 def passages(article: Article) -> Iterator[Passage]:
     """Everything of an article that is indexed: questions, title, paragraphs."""
     for question in article.questions:
-        yield Passage(article.id, article.lang, "question", question)
+        yield Passage(article.id, article.lang, "question", essence(question))
     yield Passage(article.id, article.lang, "title", article.title)
     for paragraph in [article.answer, *article.more.split("\n\n")]:
         if paragraph.strip():

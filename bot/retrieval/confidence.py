@@ -19,17 +19,20 @@ CANDIDATES = 6
 WRONG_AT_MOST = 0.02
 # Outside questions answered by mistake, likewise; measured by models that have not seen their kin either, so what
 # serves does far better (the README has the figures on questions by another hand).
-OUTSIDE_AT_MOST = 0.06
+OUTSIDE_AT_MOST = 0.1
 # A choice is offered when the right topic is among the offered ones at least this often.
-CLARIFY_AT_LEAST = 0.5
+CLARIFY_AT_LEAST = 0.4
 # How many topics a choice offers at most, and how probable each must be to be worth reading.
 OFFERED = 3
-WORTH_OFFERING = 0.05
+WORTH_OFFERING = 0.08
 
 # Labels of what the dialogue understands besides topics: greetings, thanks, a wish to book...
 INTENT = "intent/"
-# A greeting answered by mistake does no harm, so it needs no more than to be likelier than not.
-INTENT_FROM = 0.5
+# A greeting answered by mistake does little harm, but «не хочу жить» must not be taken for «не хочу».
+INTENT_FROM = 0.8
+# A wish to book or to talk to a person is answered with an honest sentence, and ignoring one is worse.
+WISHES = frozenset({"intent/book", "intent/human"})
+WISH_FROM = 0.5
 # Labels so close that the patient is served by either: together they decide, the likelier one is taken.
 KIN = {"intent/book": "how-to-book", "how-to-book": "intent/book"}
 
@@ -109,7 +112,8 @@ class Confidence:
         if not ranked:
             return Decision("unknown", (), 0.0)
         label, probability = ranked[0]
-        if probability >= (INTENT_FROM if label.startswith(INTENT) else self.answer_from):
+        needed = WISH_FROM if label in WISHES else INTENT_FROM if label.startswith(INTENT) else self.answer_from
+        if probability >= needed:
             return Decision("answer", (label,), probability)
         offered = [(topic, p) for topic, p in ranked if not topic.startswith(INTENT) and p >= WORTH_OFFERING][:OFFERED]
         together = sum(p for _, p in offered)

@@ -22,7 +22,7 @@ from bot.retrieval.lexical import words
 from bot.retrieval.redflags import RedFlag
 from bot.retrieval.references import Source
 from bot.retrieval.semantic import centred
-from bot.retrieval.writing import Reading, Tongues, clean, shorten
+from bot.retrieval.writing import Reading, Tongues, clean, essence, shorten
 from bot.wording import Wording
 
 
@@ -118,7 +118,7 @@ class Library:
 
     def find(self, reading: Reading, ask: Literal["all"] | Sequence[str] = "all") -> Found:
         """Search and decide. `ask` limits the search to some labels, as when they were just offered."""
-        text = shorten(reading.text)
+        text = essence(shorten(reading.text))
         vector = self._vector(text)
         evidence = self._index.evidence(text, reading.lang, vector)
         labels = self._index.labels

@@ -37,10 +37,10 @@ from bot.retrieval.library import Library
 from bot.retrieval.problems import Problem, errors
 from bot.retrieval.redflags import parse_red_flags
 from bot.retrieval.references import parse_sources
-from bot.retrieval.writing import Tongues, without_latin
+from bot.retrieval.writing import Tongues, essence, without_latin
 
 # Raised when the files of a version change their meaning: older versions are then built anew.
-FORMAT = 2
+FORMAT = 3
 NO_ENCODER = "none"
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
@@ -194,7 +194,7 @@ def _write(
         "signed": [_plain(article) for article in knowledge.signed_copies.values()],
         "files": {name: _data(root, name) for name in ("catalogue.yml", "sources.yml", "clinic.yml", "red_flags.yml")},
         "wording": knowledge.wording,
-        "tongues": asdict(tongues(knowledge)),
+        "tongues": asdict(tongues(knowledge, examples)),
         "passages": [asdict(passage) for passage in found],
         "confidence": fitted.confidence.to_json(),
         "centre": None if fitted.centre is None else fitted.centre.tolist(),
@@ -206,22 +206,24 @@ def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Pass
     """Everything that can be found: articles, what must not be answered, and the dialogue's intents."""
     found = [passage for article in knowledge.articles.values() for passage in passages(article)]
     apart = (*knowledge.outside, *knowledge.uncovered)
-    found += [Passage(f"outside/{row.label}", row.lang, "outside", row.text) for row in apart]
-    found += [Passage(f"intent/{example.intent}", example.lang, "intent", example.text) for example in examples]
+    found += [Passage(f"outside/{row.label}", row.lang, "outside", essence(row.text)) for row in apart]
+    found += [Passage(f"intent/{row.intent}", row.lang, "intent", essence(row.text)) for row in examples]
     return found
 
 
 def calibration_passages(knowledge: Knowledge) -> list[Passage]:
     """The questions kept for calibration: nothing but the confidence is fitted on them."""
-    return [Passage(row.label, row.lang, "question", row.text) for row in knowledge.calibration]
+    return [Passage(row.label, row.lang, "question", essence(row.text)) for row in knowledge.calibration]
 
 
-def tongues(knowledge: Knowledge) -> Tongues:
-    """What both languages look like, learnt from the articles and their questions."""
+def tongues(knowledge: Knowledge, examples: Sequence[Example] = ()) -> Tongues:
+    """What both languages look like, learnt from the articles, their questions and the dialogue's examples."""
     texts: dict[Lang, list[str]] = {"ru": [], "en": []}
     for article in knowledge.articles.values():
         lines = [article.title, article.answer, article.more, *article.questions]
         texts[article.lang] += [without_latin(line) for line in lines] if article.lang == "ru" else lines
+    for example in examples:
+        texts[example.lang].append(without_latin(example.text) if example.lang == "ru" else example.text)
     return Tongues.fit(texts)
 
 

@@ -29,6 +29,17 @@ _CYRILLIC = re.compile(r"[а-яёА-ЯЁ]")
 _LATIN = re.compile(r"[a-zA-Z]")
 _LATIN_WORD = re.compile(r"[a-zA-Z][a-zA-Z0-9'`]*")
 
+_COURTESY_BEFORE = re.compile(
+    r"(?:(?:здравств\w*|здраств\w*|здрасьте|привет(?:ствую)?|добр(?:ый|ое|ой|ого)\s+(?:день|вечер\w*|утр\w*|дня|времени\s+суток)"
+    r"|подскаж\w*|скажите|скажи|объясните|ответьте|будьте\s+добры|извините|простите|пожалуйста|пожалуста|плиз"
+    r"|(?:а\s+)?можно\s+(?:спросить|узнать|вопрос)|хо(?:чу|тела?)\s+(?:бы\s+)?(?:спросить|узнать)|у\s+меня\s+вопрос"
+    r"|hello|hi|hey|good\s+(?:morning|afternoon|evening|day)|there|excuse\s+me|sorry|please|pls"
+    r"|(?:can|could|would)\s+you\s+(?:please\s+)?(?:tell\s+me|explain|advise)|i\s+(?:want|would\s+like|'d\s+like)\s+to\s+(?:ask|know)"
+    r"|(?:can|may)\s+i\s+ask|quick\s+question)\b[\s,.!?:;–—-]*)"
+)
+_COURTESY_AFTER = re.compile(
+    r"(?:[\s,.!]+(?:заранее\s+)?(?:спасибо(?:\s+(?:большое|заранее))?|благодарю|пожалуйста|плиз|please|pls|thanks|thank\s+you|thx)[\s.!]*)+$"
+)
 _EN_KEYS = "`qwertyuiop[]asdfghjkl;'zxcvbnm,./" + '~QWERTYUIOP{}ASDFGHJKL:"ZXCVBNM<>?'
 _RU_KEYS = "ёйцукенгшщзхъфывапролджэячсмитьбю." + "ЁЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮ,"
 _TO_RU_KEYS = str.maketrans(_EN_KEYS, _RU_KEYS)
@@ -63,6 +74,20 @@ def shorten(text: str, limit: int = TEXT_LIMIT) -> str:
     ends = [match.end() for match in _sentences(text) if "?" in match[0]]
     end = ends[-1] if ends else len(text)
     return text[max(0, end - limit) : end].strip()
+
+
+def essence(text: str) -> str:
+    """What a message asks, in small letters and without greetings and courtesies around it.
+
+    The encoder takes capitals and courtesies for meaning: a question that is answered alone is not understood after
+    «Здравствуйте, подскажите, пожалуйста». A message of nothing but courtesies keeps them.
+    """
+    plain = text.lower().strip()
+    rest = plain
+    while (match := _COURTESY_BEFORE.match(rest)) and match.end():
+        rest = rest[match.end() :]
+    rest = _COURTESY_AFTER.sub("", rest).strip(" ,.!-–—")
+    return rest if len(re.findall(r"[^\W_]", rest)) > 1 else plain
 
 
 def transliterated(text: str) -> str:

@@ -62,6 +62,8 @@ def check(reply: Reply, library: Library, lang: Lang, touched: Iterable[str] = (
     owed = {OWED[flag] for topic in (*reply.topics, *touched) for flag in flags(topic) if flag in OWED}
     if any(map(sells, payloads)):
         owed.add(Notice.ADVERTISING)
+    if reply.kind is not Kind.ANSWER and any("urgent" in flags(topic) for topic in (*reply.topics, *touched)):
+        owed.add(Notice.WATCH)
     assert set(reply.notices) - {Notice.UNSIGNED} == owed
     assert list(reply.notices) == [notice for notice in Notice if notice in reply.notices]
     for notice in Notice:

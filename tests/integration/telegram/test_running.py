@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -150,7 +151,7 @@ class _Maintenance(BaseHTTPRequestHandler):
     """What stands in front of Telegram while Telegram is down: a web page."""
 
     def do_POST(self) -> None:
-        page = "<html><body><h1>502 Bad Gateway</h1></body></html>".encode("cp1251")
+        page = "<html><body><h1>502 Bad Gateway: нет связи</h1></body></html>".encode("cp1251")
         self.send_response(502)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(page)))
@@ -161,29 +162,35 @@ class _Maintenance(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def maintenance(port: int) -> Iterator[None]:
+    page = HTTPServer(("127.0.0.1", port), _Maintenance)
+    thread = Thread(target=page.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        page.shutdown()
+        thread.join()
+        page.server_close()
+
+
 def test_out_of_reach_it_says_so_tries_again_and_works_when_telegram_is_back(
     start: Start, server: TelegramServer
 ) -> None:
     bot = start()
     eventually(lambda: bot.events("telegram_unreachable"), 30, "it says that nothing answers")
-
-    page = HTTPServer(("127.0.0.1", server.port), _Maintenance)
-    thread = Thread(target=page.serve_forever)
-    thread.start()
-    said = len(bot.events("telegram_unreachable"))
-    eventually(lambda: len(bot.events("telegram_unreachable")) > said, 20, "it says that a page answers")
-    page.shutdown()
-    thread.join()
-    page.server_close()
-
+    with maintenance(server.port):
+        said = len(bot.events("telegram_unreachable"))
+        eventually(lambda: len(bot.events("telegram_unreachable")) > said, 20, "it says that a page answers")
     fake = server.start()
     bot.polling()
     anna = fake.user(1, language_code="ru")
+
     anna.say(QUESTION)
 
     assert anna.replies(timeout=15)[0].text.startswith("В среднем")
     assert sentences(bot.output) == []
-    assert bot.stop() == 0
 
 
 # ---- an edited article ----------------------------------------------------------------------------------------

@@ -114,9 +114,9 @@ def test_bins_hold_what_was_stated_beside_what_was_true() -> None:
 
 
 def test_the_calibration_error_is_the_gap_weighted_by_counts() -> None:
-    # Three of four stated at 0.75 come true, and of one stated at 0.15 nothing does: (4 * 0 + 1 * 0.15) / 5.
-    rows = [(0.75, True), (0.75, True), (0.75, True), (0.75, False), (0.15, False)]
-    assert calibration_error(reliability(rows)) == pytest.approx(0.03)
+    # Of four stated at 0.55 two come true, and of one stated at 0.15 nothing does: (4 * 0.05 + 1 * 0.15) / 5.
+    rows = [(0.55, True), (0.55, True), (0.55, False), (0.55, False), (0.15, False)]
+    assert calibration_error(reliability(rows)) == pytest.approx(0.07)
 
 
 def test_nothing_stated_is_no_error() -> None:

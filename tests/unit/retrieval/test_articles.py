@@ -4,7 +4,6 @@ from datetime import date, timedelta
 import pytest
 
 from bot.retrieval.articles import (
-    ANSWER_LIMIT,
     FEWEST_QUESTIONS,
     TITLE_LIMIT,
     Article,
@@ -190,13 +189,13 @@ def test_a_question_may_hold_three_hyphens() -> None:
     assert "так --- надолго ли" in _article(TEXT.replace("- надолго ли", "- так --- надолго ли")).questions
 
 
-def test_a_first_paragraph_at_the_limit_is_fine() -> None:
-    assert len(_article(TEXT.replace("Около трёх месяцев.", "я" * ANSWER_LIMIT)).answer) == ANSWER_LIMIT
+def test_a_first_paragraph_of_600_characters_is_fine() -> None:
+    assert len(_article(TEXT.replace("Около трёх месяцев.", "я" * 600)).answer) == 600
 
 
 def test_a_first_paragraph_over_the_limit_is_refused() -> None:
-    assert _problems("Около трёх месяцев.", "я" * (ANSWER_LIMIT + 1)) == [
-        Problem(PATH, 20, f"the first paragraph has {ANSWER_LIMIT + 1} characters; at most {ANSWER_LIMIT}")
+    assert _problems("Около трёх месяцев.", "я" * 601) == [
+        Problem(PATH, 20, "the first paragraph has 601 characters; at most 600")
     ]
 
 
@@ -228,7 +227,7 @@ def test_an_article_without_a_first_paragraph_is_refused() -> None:
 
 
 def test_blank_lines_before_the_body_do_not_shift_its_lines() -> None:
-    problems = _problems("---\nОколо трёх месяцев.", f"---\n\n\n{'я' * (ANSWER_LIMIT + 1)}")
+    problems = _problems("---\nОколо трёх месяцев.", f"---\n\n\n{'я' * 601}")
 
     assert [problem.line for problem in problems] == [22]
 

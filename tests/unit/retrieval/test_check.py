@@ -226,6 +226,15 @@ def test_the_same_question_in_two_topics_is_an_error_with_both_places(folder: Pa
     assert str(errors(_problems(folder, ONSET))[0]).startswith(f"{ONSET}:{line}: error: ")
 
 
+def test_the_same_question_in_two_topics_is_told_once(folder: Path) -> None:
+    before = [problem for problem in check(_knowledge(folder), TODAY) if "nearly the same" in problem.message]
+    change(folder / ONSET, "questions:\n", "questions:\n  - Надолго ли это?\n")
+
+    after = [problem for problem in check(_knowledge(folder), TODAY) if "nearly the same" in problem.message]
+
+    assert len(after) == len(before)
+
+
 def test_the_same_question_in_latin_letters_is_the_same_question(folder: Path) -> None:
     change(folder / ONSET, "questions:\n", "questions:\n  - botox сколько действует!\n")
 
@@ -251,8 +260,8 @@ def test_the_same_question_twice_in_one_topic_is_no_error(folder: Path) -> None:
 
 
 def test_the_same_words_in_two_languages_are_two_questions(folder: Path) -> None:
-    change(folder / "articles/duration/onset.en.md", "questions:\n", "questions:\n  - botox dysport xeomin\n")
-    change(folder / DURATION, "questions:\n", "questions:\n  - botox dysport xeomin\n")
+    change(folder / "articles/duration/onset.en.md", "questions:\n", "questions:\n  - 2, 3 (4)?\n")
+    change(folder / DURATION, "questions:\n", "questions:\n  - 2, 3 (4)?\n")
 
     assert errors(check(_knowledge(folder), TODAY)) == []
 
