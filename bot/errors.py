@@ -36,7 +36,8 @@ class KnowledgeError(MimikaError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         first = problems[0]
         more = f" (and {len(problems) - 1} more; `mimika knowledge check` lists them)" if len(problems) > 1 else ""
-        super().__init__(f"{first}{more}")
+        place = f"{first.path}:{first.line}" if first.line else first.path
+        super().__init__(f"{place}: {first.message}{more}")
         self.problems = tuple(problems)
 
 

@@ -117,9 +117,9 @@ class Reading:
 # A reading in other letters than the ones typed must be more likely than the plain one by this much (natural
 # logarithm per trigram): the plain reading is right far more often than not.
 _TRANSLIT_MARGIN = 0.3
-_LAYOUT_MARGIN = 1.5
-# How much the chat's language so far counts for, likewise.
-_HABIT = 0.25
+_LAYOUT_MARGIN = 2.5
+# How much the chat's language so far counts for, likewise: more for a word or two, which say little themselves.
+_HABIT, _HABIT_ALONE = 0.25, 0.75
 # Likelihood per trigram below which a text is taken for no words at all; it then keeps the chat's language.
 _FLOOR = -11.0
 
@@ -156,8 +156,9 @@ class Tongues:
             habit: the chat's language so far; decides where the text does not.
             only: the language is known; only the letters are in question.
         """
+        used = _HABIT + _HABIT_ALONE / max(1, len(text.split()))
         readings = [
-            (self.likelihood(candidate, lang) - penalty + (_HABIT if lang == habit else 0.0), lang, candidate)
+            (self.likelihood(candidate, lang) - penalty + (used if lang == habit else 0.0), lang, candidate)
             for lang, candidate, penalty in self._candidates(text)
             if only is None or lang == only
         ]
