@@ -118,6 +118,7 @@ class ScriptedLibrary(Library):
             articles={**knowledge.articles, **{(article.id, article.lang): article for article in changed}},
             signed_copies={(article.id, article.lang): article for article in signed_copies},
             sources=knowledge.sources,
+            red_flags=knowledge.red_flags,
             clinic=knowledge.clinic,
             wording=knowledge.wording,
             tongues=_tongues(),

@@ -31,7 +31,9 @@ _ELABORATES = re.compile(
 OF_ITS_OWN = 0.9
 # "How long?" after one of these asks about that and not about the effect on wrinkles.
 _LASTS = frozenset({"side-effects", "drooping-eyelid"})
-_MOOD_STUDIES = frozenset({"mood-evidence", "mood-trial-2014", "mood-faers-2020", "mood-doubts"})
+_MOOD_EFFECT = frozenset(
+    {"mood-evidence", "mood-trial-2014", "mood-faers-2020", "mood-doubts", "mood-how", "mood-anxiety"}
+)
 _MOOD_TIME = "mood-duration"
 _COURSE = re.compile(
     r"(?:сколько|долго|надолго|длит|прод[ол]|пройд[её]т|проход|подним|how long|last|go away|lift|wear)", re.IGNORECASE
@@ -70,7 +72,7 @@ def follow_up(library: Library, reading: Reading, alone: Found, topic: str | Non
         return corrected if corrected.decision.kind == "answer" else alone
     in_mood = topic in library.catalogue and library.catalogue[topic].category == "mood"
     about_time = bool(alone.decision.topics) and alone.decision.topics[0] == "duration"
-    if topic in _MOOD_STUDIES and about_time and library.article(_MOOD_TIME, reading.lang) is not None:
+    if topic in _MOOD_EFFECT and about_time and library.article(_MOOD_TIME, reading.lang) is not None:
         return _decided(alone, Decision("answer", (_MOOD_TIME,), alone.decision.probability))
     if in_mood and _STOPS.search(reading.text) and library.article(_MOOD_STOP, reading.lang) is not None:
         return _decided(alone, Decision("answer", (_MOOD_STOP,), LIKELY_ENOUGH))

@@ -70,6 +70,12 @@ def test_any_text_has_a_unit_vector(encoder: Encoder, text: str) -> None:
     assert _has_a_unit_vector(encoder, text)
 
 
+def test_what_stands_after_a_nul_is_read_too(encoder: Encoder) -> None:
+    cut, whole = encoder.encode(["pain", "pain\0price"], "query")
+
+    assert np.abs(cut - whole).max() > 0.001
+
+
 # The program cuts texts at 512 characters, since an encoder's time grows faster than its text: here, seconds.
 @pytest.mark.slow
 def test_a_text_of_10_000_characters_has_a_unit_vector(encoder: Encoder) -> None:

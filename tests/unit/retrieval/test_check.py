@@ -216,6 +216,22 @@ def test_calibration_questions_need_an_article(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("topic", "message"),
+    [
+        ("sunrise", "`sunrise` is not in catalogue.yml"),
+        ("duration", "`duration` has an article now; move its questions there"),
+    ],
+)
+def test_uncovered_questions_are_of_topics_that_wait_for_their_article(folder: Path, topic: str, message: str) -> None:
+    text = f"ru:\n  {topic}:\n    - когда солнце встаёт над горами\nen: {{}}\n"
+    (folder / "uncovered.yml").write_text(text, encoding="utf-8")
+
+    problems = _problems(folder, "uncovered.yml")
+
+    assert [(problem.line, problem.message) for problem in problems] == [(3, message)]
+
+
 def test_the_same_question_in_two_topics_is_an_error_with_both_places(folder: Path) -> None:
     change(folder / ONSET, "questions:\n", "questions:\n  - Сколько держится ботокс?\n")
 

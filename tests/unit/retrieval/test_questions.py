@@ -2,7 +2,7 @@ import pytest
 
 from bot.retrieval.documents import Document, parse_yaml
 from bot.retrieval.problems import Problem
-from bot.retrieval.questions import KINDS, Labelled, parse_calibration, parse_outside
+from bot.retrieval.questions import KINDS, Labelled, parse_outside, parse_topics
 from tests.examples import whole_knowledge
 
 
@@ -35,14 +35,14 @@ def test_a_kind_the_program_does_not_know_is_named_once_with_its_line() -> None:
 
 
 def test_calibration_questions_may_have_any_label() -> None:
-    questions, problems = parse_calibration(_document("ru:\n  pain:\n    - больно?\nen: {}\n", "calibration.yml"))
+    questions, problems = parse_topics(_document("ru:\n  pain:\n    - больно?\nen: {}\n", "calibration.yml"))
 
     assert problems == []
     assert questions == (Labelled("больно?", "ru", "pain", 3),)
 
 
 def test_spaces_around_a_question_are_dropped() -> None:
-    questions, _ = parse_calibration(_document('ru:\n  pain:\n    - "  больно?  "\nen: {}\n'))
+    questions, _ = parse_topics(_document('ru:\n  pain:\n    - "  больно?  "\nen: {}\n'))
 
     assert questions[0].text == "больно?"
 
@@ -60,13 +60,13 @@ def test_spaces_around_a_question_are_dropped() -> None:
     ],
 )
 def test_a_file_of_another_shape_is_a_problem_with_its_line(text: str, line: int, message: str) -> None:
-    _, problems = parse_calibration(_document(text))
+    _, problems = parse_topics(_document(text))
 
     assert problems == [Problem("outside.yml", line, message)]
 
 
 def test_a_wrong_question_leaves_the_others_in() -> None:
-    questions, problems = parse_calibration(_document("en: {}\nru:\n  pain:\n    - 12\n    - больно\n"))
+    questions, problems = parse_topics(_document("en: {}\nru:\n  pain:\n    - 12\n    - больно\n"))
 
     assert [question.text for question in questions] == ["больно"]
     assert len(problems) == 1

@@ -171,7 +171,7 @@ def test_an_article_whose_review_is_due_needs_a_new_date_first(clinic: Path) -> 
 def test_a_folder_without_its_catalogue_cannot_be_signed_in(clinic: Path) -> None:
     (clinic / "catalogue.yml").unlink()
 
-    with pytest.raises(KnowledgeError, match=r"catalogue\.yml: error: the file is missing"):
+    with pytest.raises(KnowledgeError, match=r"catalogue\.yml: the file is missing"):
         sign(clinic, "duration.ru", "ivanova", TODAY)
 
 
