@@ -52,18 +52,24 @@ class ActionAnswer(Action):  # type: ignore[misc]  # rasa_sdk ships no types
             SlotSet("topic_at", state.topic_at.isoformat() if state.topic_at else None),
             SlotSet("offered", list(state.offered)),
             SlotSet("offered_question", state.offered_question),
+            SlotSet("offered_at", state.offered_at.isoformat() if state.offered_at else None),
         ]
 
 
 def _state(tracker: Tracker) -> ChatState:
     """What the slots remember of the chat."""
     language = tracker.get_slot("language")
-    topic_at = tracker.get_slot("topic_at")
-    moment = datetime.fromisoformat(topic_at) if topic_at else None
     return ChatState(
         language=language if language in LANGS else None,
         topic=tracker.get_slot("topic"),
-        topic_at=moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment,
+        topic_at=_moment(tracker, "topic_at"),
         offered=tuple(tracker.get_slot("offered") or ()),
         offered_question=tracker.get_slot("offered_question") or "",
+        offered_at=_moment(tracker, "offered_at"),
     )
+
+
+def _moment(tracker: Tracker, slot: str) -> datetime | None:
+    value = tracker.get_slot(slot)
+    moment = datetime.fromisoformat(value) if value else None
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

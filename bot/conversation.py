@@ -56,10 +56,11 @@ class Conversation:
         Args:
             only: the language is given from outside and not in question.
         """
-        if state.owner == "human":
-            return Outcome(state)
         turn = _Turn(self._library(), self._project, self._clock, self._unsigned, incoming, state, only)
-        outcome = turn.decide()
+        outcome = turn.danger()
+        if outcome is None and state.owner == "human":
+            return Outcome(state)
+        outcome = outcome or turn.decide()
         replies = tuple(replace(reply, key=Key(incoming.turn, part)) for part, reply in enumerate(outcome.replies))
         return replace(outcome, replies=replies)
 
@@ -91,8 +92,16 @@ class _Turn:
     def replies(self) -> Replies:
         return Replies(self.library, self.project, self.lang, self.unsigned, self.now.date(), quiet=self.quiet)
 
+    def danger(self) -> Outcome | None:
+        """The fixed reply to a danger sign: it comes before commands, offers, and while a human holds the chat."""
+        sign = red_flag(self.incoming.text, self.library.red_flags)
+        if sign is None:
+            return None
+        self.lang = self.library.read(self.incoming.text, self.habit, self.only).lang
+        return self.outcome([self.replies.danger(sign.kind)], offered=(), offered_question="", unknowns=0)
+
     def decide(self) -> Outcome:
-        """Send the message to what it is: a press, a command, danger, something that is no text, or a question."""
+        """Send the message to what it is: a press, a command, something that is no text, or a question."""
         text = self.incoming.text.strip()
         if self.incoming.press is not None:
             return self.pressed(self.incoming.press)
@@ -104,10 +113,6 @@ class _Turn:
             if command in _COMMANDS:
                 return self.pressed(command.removeprefix("/"))
             text = text.lstrip("/")
-        danger = red_flag(text, self.library.red_flags)
-        if danger is not None:
-            self.lang = self.library.read(text, self.habit, self.only).lang
-            return self.outcome([self.replies.danger(danger.kind)], offered=(), offered_question="", unknowns=0)
         if self.incoming.contact is not None:
             return self.say(Kind.CHAT, Phrase.CONTACT)
         if self.incoming.attachment is not None and not any(letter.isalpha() for letter in text):
@@ -118,9 +123,10 @@ class _Turn:
 
     def asked(self, text: str) -> Outcome:
         """Answer what a text asks; a typed reply is held against the offers first."""
-        if self.state.offered:
+        offers = self.state.live_offers(self.now)
+        if offers:
             self.lang = self.library.read(text, self.habit, self.only).lang
-            topic = chosen(text, self.state.offered, self.library, self.lang)
+            topic = chosen(text, offers, self.library, self.lang)
             if topic is not None:
                 return self.answered([self.replies.article(topic, 1.0)], topic)
         live = self.state.live_topic(self.now)
@@ -137,7 +143,7 @@ class _Turn:
         if last.kind is Kind.ANSWER:
             return self.answered(replies, last.topics[0])
         if last.kind is Kind.CLARIFY:
-            return self.outcome(replies, offered=last.topics, offered_question=text, unknowns=0)
+            return self.outcome(replies, offered=last.topics, offered_question=text, offered_at=self.now, unknowns=0)
         return self.outcome(replies, unknowns=self.state.unknowns + 1 if last.kind is Kind.UNKNOWN else 0)
 
     def reply(self, asked: Asked) -> Reply:

@@ -203,6 +203,7 @@ class ChatState:
     topic_at: datetime | None = None
     offered: tuple[str, ...] = ()
     offered_question: str = ""
+    offered_at: datetime | None = None
     unknowns: int = 0
     events: tuple[Mapping[str, Any], ...] = ()
     owner: Literal["bot", "human"] = "bot"
@@ -213,6 +214,10 @@ class ChatState:
         if self.topic is None or self.topic_at is None or at - self.topic_at > TOPIC_LASTS:
             return None
         return self.topic
+
+    def live_offers(self, at: datetime) -> tuple[str, ...]:
+        """The topics offered last, unless that is too long ago for a typed reply to mean one of them."""
+        return self.offered if self.offered_at is not None and at - self.offered_at <= TOPIC_LASTS else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from bot.evaluation.verdicts import Verdict, judge
+from bot.evaluation.verdicts import OUTSIDE, Verdict, judge
+from bot.messages import Lang
 from bot.ports import Encoder, TextKind, Vectors
 from bot.retrieval import version
 from bot.retrieval.articles import Passage
@@ -17,9 +17,16 @@ from bot.retrieval.families import families, folds
 from bot.retrieval.fitting import fit
 from bot.retrieval.folder import Knowledge
 from bot.retrieval.library import Library
-from bot.retrieval.writing import shorten
+from bot.retrieval.questions import Labelled
+from bot.retrieval.writing import essence, shorten
 
 Progress = Callable[[str, int, int], None]
+# A text in its language, as the library learns it.
+Member = tuple[Lang, str]
+
+
+# What a question of uncovered.yml is counted under: its topic has no article, so it must not be answered either.
+UNCOVERED = f"{OUTSIDE}uncovered"
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ def cross_validate(
     count: int,
     progress: Progress = lambda *_: None,
 ) -> CrossValidation:
-    """Decide every question of the articles and of outside.yml in `count` parts.
+    """Decide every question of the articles, of outside.yml and of uncovered.yml in `count` parts, as it is written.
 
     A family is left out of everything at once: the topic model, the centre, the indexes, the languages' letters,
     the confidence with its own inner parts, and the questions for calibration. Titles count as members, since a
@@ -45,70 +52,103 @@ def cross_validate(
     Families hold one language only, so a question's translation stays while it is asked: patients' questions have
     no such twin, which makes these figures a little kind.
     """
-    found = version.all_passages(knowledge, examples)
-    everything = [*found, *version.calibration_passages(knowledge)]
-    raw = version.vectors(everything, encoder, data_dir, lambda *_: None)
-    known = None if encoder is None or raw is None else _Remembering(encoder, everything, raw)
-    family, part = parts(everything, count)
+    questions = [
+        Passage(article.id, article.lang, "question", text)
+        for article in knowledge.articles.values()
+        for text in article.questions
+    ]
+    questions += [Passage(f"{OUTSIDE}{row.label}", row.lang, "outside", row.text) for row in knowledge.outside]
+    questions += [Passage(UNCOVERED, row.lang, "outside", row.text) for row in knowledge.uncovered]
+    members = [_member(question.lang, question.text) for question in questions]
+    others = [_member(article.lang, article.title) for article in knowledge.articles.values()]
+    others += [_member(example.lang, example.text) for example in examples]
+    others += [_member(row.lang, row.text) for row in knowledge.calibration]
+    families_found, part = parts([*members, *others], count)
+    known = _remembering(knowledge, examples, encoder, data_dir)
     verdicts: list[Verdict] = []
     for fold in range(count):
         progress("cross-validation", fold, count)
-        left_out = part == fold
-        library = _library_without(left_out, knowledge, found, everything, raw, known)
-        asked = [p for p, out in zip(found, left_out, strict=False) if out and p.kind in ("question", "outside")]
-        verdicts += [judge(library, question) for question in asked]
+        gone = {member for member, own in part.items() if own == fold}
+        library = _library_without(gone, knowledge, examples, known, data_dir)
+        verdicts += [judge(library, q) for q, member in zip(questions, members, strict=True) if member in gone]
     progress("cross-validation", count, count)
-    return CrossValidation(tuple(verdicts), family)
+    return CrossValidation(tuple(verdicts), families_found)
 
 
-def parts(everything: Sequence[Passage], count: int) -> tuple[int, npt.NDArray[np.int64]]:
-    """The number of families, and for each passage the part in which it is left out; -1 for paragraphs."""
-    rows = [row for row, passage in enumerate(everything) if passage.kind != "paragraph"]
-    family = families([(everything[row].text, everything[row].lang) for row in rows])
-    part = np.full(len(everything), -1, dtype=np.int64)
-    part[rows] = folds(family, count)
-    return int(family.max()) + 1, part
+def _member(lang: Lang, text: str) -> Member:
+    """A text as the library learns it: what differs in courtesies alone is one and the same."""
+    return lang, essence(text)
+
+
+def parts(members: Sequence[Member], count: int) -> tuple[int, dict[Member, int]]:
+    """The number of families, and for each text the part in which its family is left out."""
+    distinct = list(dict.fromkeys(members))
+    family = families([(text, lang) for lang, text in distinct])
+    return int(family.max()) + 1, dict(zip(distinct, folds(family, count).tolist(), strict=True))
+
+
+def without(gone: Set[Member], knowledge: Knowledge) -> Knowledge:
+    """The knowledge folder as if these questions had never been written; titles stay, for an article needs one."""
+
+    def kept(rows: Sequence[Labelled]) -> tuple[Labelled, ...]:
+        return tuple(row for row in rows if _member(row.lang, row.text) not in gone)
+
+    articles = {
+        key: replace(article, questions=tuple(t for t in article.questions if _member(article.lang, t) not in gone))
+        for key, article in knowledge.articles.items()
+    }
+    # A topic that lost all its questions can't be learnt; it is as if it had no article.
+    learnt = {article.id for article in articles.values() if article.questions}
+    return replace(
+        knowledge,
+        articles={key: article for key, article in articles.items() if article.id in learnt},
+        outside=kept(knowledge.outside),
+        uncovered=kept(knowledge.uncovered),
+        calibration=tuple(row for row in kept(knowledge.calibration) if row.label in learnt),
+    )
 
 
 def _library_without(
-    left_out: npt.NDArray[np.bool_],
+    gone: Set[Member],
     knowledge: Knowledge,
-    found: Sequence[Passage],
-    everything: Sequence[Passage],
-    raw: Vectors | None,
+    examples: Sequence[version.Example],
     encoder: Encoder | None,
+    data_dir: Path,
 ) -> Library:
-    """The library that would be built if these passages and calibration questions had never been written."""
-    texts = ("title", "paragraph")
-    learnt = {p.label for p, out in zip(found, left_out, strict=False) if not out and p.kind not in texts}
-    # A topic that lost all its questions can't be learnt; it is as if it had no article.
-    kept = np.array([not out and p.label in learnt for p, out in zip(everything, left_out, strict=True)])
-    size = len(found)
-    fitted = fit(
-        [p for p, keep in zip(found, kept[:size], strict=True) if keep],
-        [p for p, keep in zip(everything[size:], kept[size:], strict=True) if keep],
-        None if raw is None else raw[kept],
-    )
-    gone = {(p.lang, p.text) for p, out in zip(everything, left_out, strict=True) if out}
-    articles = {
-        key: replace(article, questions=tuple(text for text in article.questions if (article.lang, text) not in gone))
-        for key, article in knowledge.articles.items()
-    }
+    """The library that would be built without these texts."""
+    knowledge = without(gone, knowledge)
+    examples = [example for example in examples if _member(example.lang, example.text) not in gone]
+    found = [
+        passage
+        for passage in version.all_passages(knowledge, examples)
+        if passage.kind != "title" or _member(passage.lang, passage.text) not in gone
+    ]
+    calibration = version.calibration_passages(knowledge)
+    raw = version.vectors([*found, *calibration], encoder, data_dir, lambda *_: None)
+    fitted = fit(found, calibration, raw)
     return Library(
         version="cross-validation",
         catalogue=knowledge.catalogue,
-        articles=articles,
+        articles=knowledge.articles,
         signed_copies=knowledge.signed_copies,
         sources=knowledge.sources,
         red_flags=knowledge.red_flags,
         clinic=knowledge.clinic,
         wording=knowledge.wording,
-        tongues=version.tongues(replace(knowledge, articles=articles)),
+        tongues=version.tongues(knowledge, examples),
         index=fitted.index,
         fitted=fitted.confidence,
         centre=fitted.centre,
         encoder=encoder,
     )
+
+
+def _remembering(
+    knowledge: Knowledge, examples: Sequence[version.Example], encoder: Encoder | None, data_dir: Path
+) -> Encoder | None:
+    everything = [*version.all_passages(knowledge, examples), *version.calibration_passages(knowledge)]
+    raw = version.vectors(everything, encoder, data_dir, lambda *_: None)
+    return None if encoder is None or raw is None else _Remembering(encoder, everything, raw)
 
 
 class _Remembering:

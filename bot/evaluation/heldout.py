@@ -17,6 +17,7 @@ from bot.retrieval.articles import Passage
 from bot.retrieval.catalogue import Catalogue
 from bot.retrieval.families import families
 from bot.retrieval.library import Library
+from bot.retrieval.writing import essence
 
 Progress = Callable[[str, int, int], None]
 
@@ -101,7 +102,7 @@ def judge_all(library: Library, questions: Sequence[Passage], progress: Progress
 
 def alike(questions: Sequence[Passage], learnt: Sequence[Passage]) -> list[bool]:
     """Whether each question is of the family of one that was learnt from: such a one proves less."""
-    family = families([(passage.text, passage.lang) for passage in (*questions, *learnt)])
+    family = families([(essence(passage.text), passage.lang) for passage in (*questions, *learnt)])
     known = set(family[len(questions) :].tolist())
     return [int(number) in known for number in family[: len(questions)]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from bot.messages import Lang
 from bot.ports import Vectors
 from bot.retrieval.articles import Passage
-from bot.retrieval.confidence import Evidence
+from bot.retrieval.confidence import Confidence, Evidence
 from bot.retrieval.lexical import LexicalIndex, grams, lemmas
 from bot.retrieval.semantic import SemanticIndex
 from bot.retrieval.topics import TopicModel
@@ -52,7 +53,8 @@ class Index:
         semantic: SemanticIndex | None,
     ) -> None:
         self.labels = model.labels
-        self._model, self._by_word, self._by_gram, self._semantic = model, by_word, by_gram, semantic
+        self.model = model
+        self._by_word, self._by_gram, self._semantic = by_word, by_gram, semantic
         numbers = {label: number for number, label in enumerate(self.labels)}
         owner = np.array([numbers[passage.label] for passage in passages])
         is_text = np.array([passage.kind in ("title", "paragraph") for passage in passages])
@@ -67,7 +69,7 @@ class Index:
             meaning = self._semantic.scores(vector)
         else:
             meaning = np.zeros(len(words), dtype=np.float32)
-        return self.combine(self._model.scores(text, lang, vector), meaning, words, self._by_gram.scores(text, lang))
+        return self.combine(self.model.scores(text, lang, vector), meaning, words, self._by_gram.scores(text, lang))
 
     def combine(self, model: Floats, meaning: Floats, words: Floats, letters: Floats) -> Evidence:
         """Bring the model's score per label and the other scores per passage together."""
@@ -84,7 +86,7 @@ class Index:
         return self._by_word.scores_of_all(questions), self._by_gram.scores_of_all(questions)
 
     def save(self, folder: Path) -> None:
-        self._model.save(folder / "topics")
+        self.model.save(folder / "topics")
         self._by_word.save(folder / "words")
         self._by_gram.save(folder / "grams")
         if self._semantic is not None:
@@ -112,3 +114,12 @@ class Index:
             LexicalIndex.build(texts, grams),
             None if vectors is None else SemanticIndex.build(vectors),
         )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An index with its confidence; `centre` is the mean vector, float32, shape (d,), None without an encoder."""
+
+    index: Index
+    confidence: Confidence
+    centre: Vectors | None

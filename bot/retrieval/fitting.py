@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +10,8 @@ import numpy.typing as npt
 from bot.ports import Encoder, Vectors
 from bot.retrieval import confidence
 from bot.retrieval.articles import Passage
-from bot.retrieval.confidence import Confidence, Judged
-from bot.retrieval.evidence import Index
+from bot.retrieval.confidence import Judged
+from bot.retrieval.evidence import Fitted, Index
 from bot.retrieval.families import families, folds
 from bot.retrieval.lexical import words
 from bot.retrieval.semantic import centred
@@ -28,15 +27,6 @@ Progress = Callable[[str, int, int], None]
 def answerable(label: str) -> bool:
     """Whether finding this label leads to a reply of its own; `outside/...` leads to none."""
     return not label.startswith("outside/")
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """`centre` is the mean vector, float32, shape (d,); None without an encoder."""
-
-    index: Index
-    confidence: Confidence
-    centre: Vectors | None
 
 
 def encode(passages: Sequence[Passage], encoder: Encoder | None) -> Vectors | None:

@@ -20,7 +20,7 @@ KINDS: dict[str, Phrase] = {
     "surgery": Phrase.OUTSIDE_COSMETOLOGY,
     "namesake": Phrase.OUTSIDE_NAMESAKE,
     "medicine": Phrase.OUTSIDE_MEDICINE,
-    "medicines": Phrase.OUTSIDE_MEDICINE,
+    "drugs": Phrase.OUTSIDE_MEDICINE,
     "clinics": Phrase.OUTSIDE_CLINIC,
     "jobs": Phrase.OUTSIDE_CLINIC,
     "small-talk": Phrase.OUTSIDE_OTHER,

@@ -31,12 +31,14 @@ from bot.retrieval.check import check
 from bot.retrieval.clinic import parse_clinic
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.documents import Document, read_yaml
-from bot.retrieval.evidence import Index
+from bot.retrieval.evidence import Fitted, Index
 from bot.retrieval.folder import Knowledge, fingerprint, read_folder
 from bot.retrieval.library import Library
 from bot.retrieval.problems import Problem, errors
 from bot.retrieval.redflags import parse_red_flags
 from bot.retrieval.references import parse_sources
+from bot.retrieval.semantic import centred
+from bot.retrieval.topics import TopicModel
 from bot.retrieval.writing import Tongues, essence, without_latin
 
 # Raised when the files of a version change their meaning: older versions are then built anew.
@@ -181,13 +183,10 @@ def _write(
     data_dir: Path,
     progress: Progress,
 ) -> None:
-    # scikit-learn and SciPy take a second and 100 MB: only a process that builds pays for them.
-    from bot.retrieval.fitting import fit
-
     found = all_passages(knowledge, examples)
     held_out = calibration_passages(knowledge)
     raw = vectors([*found, *held_out], encoder, data_dir, progress)
-    fitted = fit(found, held_out, raw, progress)
+    fitted = _fitted(found, held_out, raw, encoder, data_dir, progress)
     fitted.index.save(folder)
     content = {
         "articles": [_plain(article) for article in knowledge.articles.values()],
@@ -200,6 +199,48 @@ def _write(
         "centre": None if fitted.centre is None else fitted.centre.tolist(),
     }
     (folder / "content.json").write_text(json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8")
+
+
+def _fitted(
+    found: Sequence[Passage],
+    held_out: Sequence[Passage],
+    raw: Vectors | None,
+    encoder: Encoder | None,
+    data_dir: Path,
+    progress: Progress,
+) -> Fitted:
+    """Fit, or take the fit of a version that had the same questions.
+
+    An edit of an answer changes no question, and is live in seconds only because nothing is fitted anew. The
+    confidence also saw the paragraphs, as they were when the questions last changed: they weigh little in it.
+    """
+    asked = [asdict(row) for row in (*found, *held_out) if row.kind not in ("title", "paragraph")]
+    said = json.dumps([FORMAT, encoder.name if encoder else NO_ENCODER, asked], ensure_ascii=False)
+    kept = data_dir / "fits" / digest(said)
+    if is_whole(kept):
+        content = json.loads((kept / "fit.json").read_text(encoding="utf-8"))
+        centre = None if content["centre"] is None else np.array(content["centre"], dtype=np.float32)
+        near = None if raw is None or centre is None else centred(raw[: len(found)], centre)
+        index = Index.build(found, TopicModel.load(kept / "topics"), near)
+        return Fitted(index, Confidence.from_json(content["confidence"]), centre)
+    # scikit-learn and SciPy take a second and 100 MB: only a build that fits pays for them.
+    from bot.retrieval.fitting import fit
+
+    fitted = fit(found, held_out, raw, progress)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".fitting-", dir=kept.parent) as made:
+        folder = Path(made) / "fit"
+        folder.mkdir()
+        fitted.index.model.save(folder / "topics")
+        centre_rows = None if fitted.centre is None else fitted.centre.tolist()
+        content = {"confidence": fitted.confidence.to_json(), "centre": centre_rows}
+        (folder / "fit.json").write_text(json.dumps(content), encoding="utf-8")
+        _seal(folder, kept.name, encoder.name if encoder else NO_ENCODER)
+        shutil.rmtree(kept, ignore_errors=True)
+        os.replace(folder, kept)
+    return fitted
 
 
 def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Passage]:

@@ -118,6 +118,8 @@ class Reading:
 # logarithm per trigram): the plain reading is right far more often than not.
 _TRANSLIT_MARGIN = 0.3
 _LAYOUT_MARGIN = 2.5
+# Fewer letters than this say nothing about the keyboard they were typed on.
+_LAYOUT_LETTERS = 3
 # How much the chat's language so far counts for, likewise: more for a word or two, which say little themselves.
 _HABIT, _HABIT_ALONE = 0.25, 0.75
 # Likelihood per trigram below which a text is taken for no words at all; it then keeps the chat's language.
@@ -175,12 +177,13 @@ class Tongues:
             if latin:
                 # One Russian word in an English message ("is it больно?") does not make it Russian.
                 yield "en", text, 0.0 if latin > 2 * cyrillic else _TRANSLIT_MARGIN + 1.0
-            else:
+            elif cyrillic >= _LAYOUT_LETTERS:
                 yield "en", other_layout(text, "en"), _LAYOUT_MARGIN
         elif latin:
             yield "en", text, 0.0
             yield "ru", transliterated(text), _TRANSLIT_MARGIN
-            yield "ru", other_layout(text, "ru"), _LAYOUT_MARGIN
+            if latin >= _LAYOUT_LETTERS:
+                yield "ru", other_layout(text, "ru"), _LAYOUT_MARGIN
 
 
 def _sentences(text: str) -> Iterable[re.Match[str]]:

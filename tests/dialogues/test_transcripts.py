@@ -2,8 +2,9 @@
 
 A transcript is a list of turns. `says` is typed, `presses` the title of a button under the last replies, `waits`
 minutes that pass. `gets` is one reply or a list of replies, each `kind topic, topic | notice, notice`; `in` is the
-language of the replies. With `...` for the topics, where a small change of the library may turn them round, only the
-notices named must be there. Whether an article is signed changes by itself, so `unsigned` is left out.
+language of the replies. Where a small change of the library may turn the reply round, `one/other` kind is as good,
+and with `...` for the topics only the notices named must be there. Whether an article is signed changes by itself,
+so `unsigned` is left out.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.yml"))
 
 def told(reply: Reply, expected: str) -> str:
     """A reply as a transcript tells it, as exactly as `expected` asks."""
-    topics = ", ".join(reply.topics)
+    kind, topics = str(reply.kind), ", ".join(reply.topics)
     notices = [notice for notice in reply.notices if notice is not Notice.UNSIGNED]
-    if " ..." in expected and topics:
+    kinds = expected.partition(" ")[0]
+    if kind in kinds.split("/"):
+        kind = kinds
+    if " ..." in expected:
         topics, notices = "...", [notice for notice in notices if notice in expected]
-    return f"{reply.kind} {topics}".strip() + (f" | {', '.join(notices)}" if notices else "")
+    return f"{kind} {topics}".strip() + (f" | {', '.join(notices)}" if notices else "")
 
 
 def turn(chat: Chat, row: dict[str, Any], last: Outcome | None) -> Outcome:

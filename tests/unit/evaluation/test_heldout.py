@@ -101,6 +101,7 @@ def test_a_question_is_alike_to_one_learnt_in_other_order_or_form_but_not_in_ano
         return alike([Passage("duration", lang, "question", text)], learnt)[0]  # type: ignore[arg-type]
 
     assert is_alike("ботокс сколько держиться")
+    assert is_alike("Здравствуйте! Подскажите, пожалуйста, сколько держится ботокс")
     assert not is_alike("когда всё пройдёт")
     assert not is_alike("how long does it last", "en")
 
@@ -132,10 +133,15 @@ def test_a_wish_to_book_is_answered_with_how_to_book(project: Project) -> None:
     assert talk(project, {"запишите": {"intent/book": 0.9}}, dialogue) == [(True, {"how-to-book"})]
 
 
-def test_a_follow_up_is_read_with_the_turn_before_it_and_not_with_another_dialogue(project: Project) -> None:
-    # Only together with the topic's title is the follow-up understood.
-    title = whole_knowledge().articles["pain", "ru"].title
-    finds = {"больно?": {"pain": 0.9}, f"{title}: если лоб": {"forehead-lines": 0.9}}
-    follow_up = Turn("а если лоб", frozenset({"forehead-lines"}))
-    first = Dialogue("ru", (Turn("больно?", frozenset({"pain"})), follow_up))
-    assert [right for right, _ in talk(project, finds, first, Dialogue("ru", (follow_up,)))] == [True, True, False]
+def test_a_turn_goes_on_from_the_turn_before_it_and_not_from_another_dialogue(project: Project) -> None:
+    # "1" chooses among what was just offered, and means nothing where nothing was.
+    choice = Turn("1", frozenset({"pain"}))
+    first = Dialogue("ru", (Turn("подскажите", frozenset()), choice))
+    finds = {"подскажите": {"pain": 0.4, "onset": 0.2}}
+    assert [right for right, _ in talk(project, finds, first, Dialogue("ru", (choice,)))] == [True, True, False]
+
+
+def test_an_answer_beside_the_right_one_makes_a_turn_wrong(project: Project) -> None:
+    dialogue = Dialogue("ru", (Turn("больно? сколько стоит?", frozenset({"pain"})),))
+    finds = {"больно?": {"pain": 0.9}, "сколько стоит?": {"price": 0.9}}
+    assert talk(project, finds, dialogue) == [(False, {"pain", "price"})]
