@@ -70,10 +70,10 @@ def test_a_question_with_what_can_not_be_seen_is_answered(clinic: Clinic) -> Non
     assert {line["id"]: line["topics"] for line in found} == {name: ["pain"] for name in ASKING}
 
 
-def test_what_is_no_question_is_unknown_and_never_comes_back(clinic: Clinic) -> None:
+def test_what_is_no_question_gets_a_reply_and_never_comes_back(clinic: Clinic) -> None:
     found = clinic.ask(*({"id": name, "text": text} for name, text in HARMLESS.items()))
 
-    assert {line["id"]: line["kind"] for line in found} == dict.fromkeys(HARMLESS, "unknown")
+    assert [line["id"] for line in found if line["text"].strip()] == list(HARMLESS)
     said = " ".join(f"{line['text']} {line['buttons']}" for line in found)
     assert not [piece for piece in ("<", "evil", "{clinic", "%s", "ъъъ", "слово слово", "\ud83d") if piece in said]
 
