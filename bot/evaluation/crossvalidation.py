@@ -59,10 +59,10 @@ def cross_validate(
     ]
     questions += [Passage(f"{OUTSIDE}{row.label}", row.lang, "outside", row.text) for row in knowledge.outside]
     questions += [Passage(UNCOVERED, row.lang, "outside", row.text) for row in knowledge.uncovered]
-    members = [_member(question.lang, question.text) for question in questions]
-    others = [_member(article.lang, article.title) for article in knowledge.articles.values()]
-    others += [_member(example.lang, example.text) for example in examples]
-    others += [_member(row.lang, row.text) for row in knowledge.calibration]
+    members = [member_of(question.lang, question.text) for question in questions]
+    others = [member_of(article.lang, article.title) for article in knowledge.articles.values()]
+    others += [member_of(example.lang, example.text) for example in examples]
+    others += [member_of(row.lang, row.text) for row in knowledge.calibration]
     families_found, part = parts([*members, *others], count)
     known = _remembering(knowledge, examples, encoder, data_dir)
     verdicts: list[Verdict] = []
@@ -75,7 +75,7 @@ def cross_validate(
     return CrossValidation(tuple(verdicts), families_found)
 
 
-def _member(lang: Lang, text: str) -> Member:
+def member_of(lang: Lang, text: str) -> Member:
     """A text as the library learns it: what differs in courtesies alone is one and the same."""
     return lang, essence(text)
 
@@ -91,10 +91,10 @@ def without(gone: Set[Member], knowledge: Knowledge) -> Knowledge:
     """The knowledge folder as if these questions had never been written; titles stay, for an article needs one."""
 
     def kept(rows: Sequence[Labelled]) -> tuple[Labelled, ...]:
-        return tuple(row for row in rows if _member(row.lang, row.text) not in gone)
+        return tuple(row for row in rows if member_of(row.lang, row.text) not in gone)
 
     articles = {
-        key: replace(article, questions=tuple(t for t in article.questions if _member(article.lang, t) not in gone))
+        key: replace(article, questions=tuple(t for t in article.questions if member_of(article.lang, t) not in gone))
         for key, article in knowledge.articles.items()
     }
     # A topic that lost all its questions can't be learnt; it is as if it had no article.
@@ -117,11 +117,11 @@ def _library_without(
 ) -> Library:
     """The library that would be built without these texts."""
     knowledge = without(gone, knowledge)
-    examples = [example for example in examples if _member(example.lang, example.text) not in gone]
+    examples = [example for example in examples if member_of(example.lang, example.text) not in gone]
     found = [
         passage
         for passage in version.all_passages(knowledge, examples)
-        if passage.kind != "title" or _member(passage.lang, passage.text) not in gone
+        if passage.kind != "title" or member_of(passage.lang, passage.text) not in gone
     ]
     calibration = version.calibration_passages(knowledge)
     raw = version.vectors([*found, *calibration], encoder, data_dir, lambda *_: None)

@@ -7,7 +7,7 @@ import pytest
 
 from bot.dialogue.project import Project
 from bot.evaluation import crossvalidation
-from bot.evaluation.crossvalidation import Member, cross_validate, parts
+from bot.evaluation.crossvalidation import Member, cross_validate, member_of, parts
 from bot.messages import Lang
 from bot.ports import Vectors
 from bot.retrieval import fitting, version
@@ -32,6 +32,12 @@ def test_paraphrases_are_left_out_together() -> None:
     assert count == 3
     assert [part["ru", text] for text in texts[::2]] == [part["ru", text] for text in texts[1::2]]
     assert set(part.values()) == set(range(FOLDS))
+
+
+def test_a_question_with_courtesies_is_left_out_with_the_bare_one() -> None:
+    polite = member_of("ru", "Здравствуйте! Подскажите, пожалуйста, сколько держится")
+    assert polite == member_of("ru", "сколько держится")
+    assert polite != member_of("ru", "сколько стоит")
 
 
 def test_a_text_that_stands_in_two_places_is_one_member() -> None:

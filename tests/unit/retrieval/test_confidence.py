@@ -228,15 +228,18 @@ def test_every_candidate_knows_what_speaks_for_no_topic_and_the_length_of_the_qu
 # ---- fitting ----------------------------------------------------------------------------------------------
 
 
-def _judged(count: int, inside: bool, seed: int, clear: float, wrong: float = 0.0) -> list[Judged]:
-    """Questions with three candidates; the right one leads by about `clear`, in a share `wrong` another leads."""
+def _judged(count: int, inside: bool, seed: int, clear: float, wrong: float = 0.0, lure: float = 0.0) -> list[Judged]:
+    """Questions with three candidates; the right one leads by about `clear`, in a share `wrong` another leads.
+
+    A share `lure` of outside questions look much like inside ones.
+    """
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
         rows = rng.normal(size=(3, FEATURES)).astype(np.float32)
         first = int(rng.integers(3))
-        if inside:
-            rows[first] += clear
+        if inside or rng.random() < lure:
+            rows[first] += clear if inside else 0.7 * clear
         right = np.zeros(3, dtype=bool)
         if inside:
             right[(first + 1) % 3 if rng.random() < wrong else first] = True
@@ -256,12 +259,14 @@ def _shares(fitted: Confidence, inside: Sequence[Judged], outside: Sequence[Judg
     return wrong / len(inside), answered / len(outside)
 
 
-# Questions that are easy, middling and hard to tell apart: the threshold has to rise.
-@pytest.mark.parametrize(("clear", "wrong"), [(2.0, 0.0), (0.8, 0.03), (0.5, 0.1)])
+# Questions that are easy and hard to tell apart, by topic and from what is outside: the threshold has to rise.
+@pytest.mark.parametrize(
+    ("clear", "wrong", "lure"), [(2.0, 0.0, 0.0), (0.8, 0.03, 0.0), (0.5, 0.1, 0.0), (1.5, 0.0, 0.4)]
+)
 def test_the_threshold_is_the_least_at_which_few_are_wrong_and_few_outside_are_answered(
-    clear: float, wrong: float
+    clear: float, wrong: float, lure: float
 ) -> None:
-    inside, outside = _judged(300, True, 1, clear, wrong), _judged(200, False, 2, clear)
+    inside, outside = _judged(300, True, 1, clear, wrong), _judged(200, False, 2, clear, lure=lure)
 
     fitted = fit([*inside, *outside], [])
 

@@ -147,6 +147,13 @@ def test_a_text_without_words_can_be_indexed(tokenizer: Tokenizer) -> None:
 
 
 @BOTH
+def test_an_index_of_nothing_but_texts_without_words_finds_nothing(tokenizer: Tokenizer) -> None:
+    index = LexicalIndex.build([("😀", "ru"), ("?!", "en")], tokenizer)
+
+    assert index.scores("больно", "ru").tolist() == [0.0, 0.0]
+
+
+@BOTH
 def test_many_questions_score_as_each_of_them_alone(tokenizer: Tokenizer) -> None:
     index = LexicalIndex.build(TEXTS, tokenizer)
     asked: list[tuple[str, Lang]] = [
