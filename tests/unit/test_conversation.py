@@ -453,6 +453,48 @@ def test_a_wall_of_questions_is_read_as_one() -> None:
     assert chat.says(wall).topics == ("how-it-goes",)
 
 
+# ---- nothing is sold beside mood and pregnancy ----------------------------------------------------------------------
+
+QUIET = {
+    "Сколько стоит?": {"price": 0.9},
+    "Депрессию лечит?": {"mood-evidence": 0.9},
+    "Я беременна, можно?": {"pregnancy-breastfeeding": 0.9},
+    "что почём": {"price": 0.4, "pain": 0.3},
+}
+
+
+def sells(reply: Reply) -> bool:
+    """Whether a button leads to a booking, a price or an offer."""
+    return bool({"book", "topic:how-to-book", "topic:price", "topic:is-it-for-me"} & set(payloads(reply)))
+
+
+@pytest.mark.parametrize("first", ["Депрессию лечит?", "Я беременна, можно?"])
+def test_while_the_chat_is_about_mood_or_pregnancy_even_a_price_offers_no_booking(first: str) -> None:
+    chat = Chat(ScriptedLibrary(QUIET))
+    chat.says(first)
+
+    assert not sells(chat.says("что почём"))
+    assert not sells(chat.presses("category:clinic"))
+    price = chat.says("Сколько стоит?")
+    assert (price.topics, sells(price)) == (("price",), False)
+    assert Notice.ADVERTISING in price.notices
+
+
+def test_half_an_hour_later_a_price_offers_a_booking_again() -> None:
+    chat = Chat(ScriptedLibrary(QUIET))
+    chat.says("Депрессию лечит?")
+    chat.waits(timedelta(minutes=31))
+
+    assert sells(chat.says("Сколько стоит?"))
+
+
+@pytest.mark.parametrize("text", ["Я беременна, можно? Сколько стоит?", "Сколько стоит? Я беременна, можно?"])
+def test_in_one_message_with_pregnancy_a_price_offers_no_booking_in_either_order(text: str) -> None:
+    replies = Chat(ScriptedLibrary(QUIET)).turn(text).replies
+
+    assert [sells(reply) for reply in replies] == [False, False]
+
+
 # ---- what is no question ------------------------------------------------------------------------------------------
 
 

@@ -64,8 +64,6 @@ def check(reply: Reply, library: Library, lang: Lang, touched: Iterable[str] = (
         owed.add(Notice.WATCH)  # the article itself begins with the emergency signs
     if any(map(sells, payloads)):
         owed.add(Notice.ADVERTISING)
-    if reply.kind is not Kind.ANSWER and any("urgent" in flags(topic) for topic in (*reply.topics, *touched)):
-        owed.add(Notice.WATCH)
     assert set(reply.notices) - {Notice.UNSIGNED} == owed
     assert list(reply.notices) == [notice for notice in Notice if notice in reply.notices]
     for notice in Notice:
@@ -244,7 +242,10 @@ def test_questions_of_the_library_get_sound_replies(library: Library, lang: Lang
         if found != lang:
             continue
         for question in article.questions[::7]:  # the encoder takes its time
-            (reply,) = Chat(library).turn(question, only=lang).replies
+            (reply, *_) = Chat(library).turn(question, only=lang).replies
+            if reply.kind in (Kind.EMERGENCY, Kind.CRISIS):
+                assert "112" in reply.text  # a fixed text: nothing may stand around it
+                continue
             found = library.find(library.read(question, only=lang))
             near = [hit.label for hit in found.hits if hit.probability >= TOUCHED and "/" not in hit.label]
             offered = [topic for topic in found.decision.topics if reply.kind is Kind.CLARIFY]
