@@ -16,7 +16,7 @@ from bot.retrieval.families import families
 from bot.retrieval.fitting import Fitted, encode
 from bot.retrieval.folder import Knowledge, read_folder
 from bot.retrieval.library import Library
-from bot.retrieval.writing import Tongues, essence
+from bot.retrieval.writing import Tongues
 from tests.examples import LettersEncoder
 
 FOLDS = 2
@@ -51,6 +51,15 @@ def same_family(first: Sequence[Member], second: Sequence[Member]) -> bool:
     return bool(set(family[: len(first)]) & set(family[len(first) :]))
 
 
+def assert_left_out_once(asked: Sequence[Member], owns: Sequence[set[Member]]) -> None:
+    """Each question is unknown to one library alone, and so is all of its family."""
+    assert len(owns) == FOLDS
+    assert asked
+    assert [member for member in asked if sum(member not in own for own in owns) != 1] == []
+    for own in owns:
+        assert not same_family([member for member in asked if member not in own], sorted(own))
+
+
 class Learnt:
     """Fits as ever, and remembers what each fit was given."""
 
@@ -79,17 +88,15 @@ def test_nothing_of_a_questions_family_reaches_the_library_that_decides_it(
 
     found = cross_validate(knowledge, project.examples, encoder, tmp_path, FOLDS)
 
-    asked = [(verdict.question.lang, essence(verdict.question.text)) for verdict in found.verdicts]
-    assert len(learnt.given) == FOLDS
+    asked = [member_of(verdict.question.lang, verdict.question.text) for verdict in found.verdicts]
+    owns = []
     for passages, calibration, raw in learnt.given:
-        own = {(p.lang, essence(p.text)) for p in (*passages, *calibration) if p.kind != "paragraph"}
-        unseen = [member for member in asked if member not in own]
-        assert unseen
+        owns.append({member_of(p.lang, p.text) for p in (*passages, *calibration) if p.kind != "paragraph"})
         assert calibration
-        assert not same_family(unseen, sorted(own))
         # The vectors stand beside the passages they belong to.
         assert raw is not None
         assert np.array_equal(raw, encode([*passages, *calibration], encoder))
+    assert_left_out_once(asked, owns)
 
 
 @pytest.mark.slow
@@ -107,15 +114,13 @@ def test_the_letters_of_a_language_are_not_learnt_from_the_questions_left_out(
 
     found = cross_validate(knowledge, project.examples, None, tmp_path, FOLDS)
 
-    asked = [(v.question.lang, essence(v.question.text)) for v in found.verdicts if v.question.kind == "question"]
-    assert len(given) == FOLDS
+    asked = [member_of(v.question.lang, v.question.text) for v in found.verdicts if v.question.kind == "question"]
+    owns = []
     for part, examples in given:
-        own = {(a.lang, essence(text)) for a in part.articles.values() for text in a.questions}
-        own |= {(example.lang, essence(example.text)) for example in examples}
-        unseen = [member for member in asked if member not in own]
+        own = {member_of(a.lang, text) for a in part.articles.values() for text in a.questions}
+        owns.append(own | {member_of(example.lang, example.text) for example in examples})
         assert examples
-        assert unseen
-        assert not same_family(unseen, sorted(own))
+    assert_left_out_once(asked, owns)
 
 
 @pytest.mark.slow
