@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 # its bar guards what there is. One question is about 1 %.
 RIGHT: dict[Lang, float] = {"ru": 0.77, "en": 0.86}
 # Measured: ru 97.4 %, en 98.7 %.
-RIGHT_OR_OFFERED = 0.95
+RIGHT_OR_OFFERED = 0.93
 # Measured: none of 195. The aim is at most 4 %.
 WRONG = 0.02
 # Measured: 1 of 120. The aim is at most 5 %.
