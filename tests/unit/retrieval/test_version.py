@@ -14,6 +14,7 @@ from bot.errors import EncoderMismatch, KnowledgeError, MimikaError, StorageErro
 from bot.ports import TextKind, Vectors
 from bot.retrieval import version
 from bot.retrieval.articles import Passage
+from bot.retrieval.folder import read_folder
 from bot.retrieval.version import Example
 from bot.retrieval.writing import Reading
 from tests.examples import ROOT, LettersEncoder, change, line_of, small_folder
@@ -278,7 +279,7 @@ def test_a_loaded_version_matches_by_meaning_with_its_encoder(built_by_meaning: 
 
 
 def test_articles_come_back_as_they_were_written(built: Built) -> None:
-    knowledge, _ = version.read_folder(built.root)
+    knowledge, _ = read_folder(built.root)
     assert knowledge is not None
 
     library = version.load(built.data, built.name, None)

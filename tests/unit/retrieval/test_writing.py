@@ -2,6 +2,7 @@ import json
 import re
 import time
 import unicodedata
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given, settings
@@ -255,7 +256,7 @@ def _real_questions() -> list[tuple[str, Lang, bool]]:
     return own + others + [(row["text"], row["lang"], False) for row in map(json.loads, lines)]
 
 
-def _share_read_right(fitted: Tongues, asked: list[tuple[str, Lang]]) -> float:
+def _share_read_right(fitted: Tongues, asked: Sequence[tuple[str, Lang]]) -> float:
     assert len(asked) >= 50
     return sum(fitted.read(clean(text)).lang == lang for text, lang in asked) / len(asked)
 
