@@ -19,17 +19,17 @@ from tests.examples import ROOT
 
 pytestmark = pytest.mark.slow
 
-# Measured in November 2026: ru 80.3 % of 117, en 89.7 % of 78. The aim is 85 % in both; Russian is not there yet, so
-# its bar guards what there is. One question is about 1 %.
-RIGHT: dict[Lang, float] = {"ru": 0.77, "en": 0.86}
-# Measured: ru 97.4 %, en 98.7 %.
+# Measured in November 2026: ru 85.5 % of 117, en 92.3 % of 78. The aim is 85 % in both; one question is about 1 %.
+RIGHT: dict[Lang, float] = {"ru": 0.83, "en": 0.90}
+# Measured: ru 94.0 %, en 98.7 %. The aim is 93 %.
 RIGHT_OR_OFFERED = 0.93
 # Measured: none of 195. The aim is at most 4 %.
 WRONG = 0.02
 # Measured: 1 of 120. The aim is at most 5 %.
 FALSE_ANSWERS = 0.03
-# Measured: ru 28 of 37 turns, en 27 of 36.
-TURNS = 0.70
+# Measured: ru 35 of 37 turns, en 32 of 36. followup.py quotes a turn of these dialogues, so this guards what works
+# and may say little of dialogues not seen yet.
+TURNS = 0.85
 
 
 @pytest.fixture(scope="module")
