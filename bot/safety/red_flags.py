@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from bot.retrieval.redflags import RedFlag
-from bot.retrieval.writing import clean, transliterated
+from bot.retrieval.writing import clean, other_layout, transliterated
 
 # Other words that may stand between two words of a phrase: «не могу уже вторые сутки глотать».
 GAP = 4
@@ -20,11 +20,13 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 def red_flag(text: str, flags: Sequence[RedFlag]) -> RedFlag | None:
-    """The gravest sign a text names: a crisis before an emergency, else the first of the list."""
+    """The gravest sign a text names: a crisis before an emergency, else the first of the list.
+
+    The text is read as typed, as Russian in Latin letters, and as typed on the other keyboard layout.
+    """
     plain = clean(text).lower().replace("ё", "е").replace("’", "'")
-    readings = [_words(plain)]
-    if re.search("[a-z]", plain):
-        readings.append(_words(transliterated(plain)))
+    typed = (plain, transliterated(plain), other_layout(plain, "ru"), other_layout(plain, "en"))
+    readings = [_words(reading.replace("ё", "е")) for reading in dict.fromkeys(typed)]
     found = [flag for flag in flags if any(_says(words, phrase) for words in readings for phrase in flag.phrases)]
     return min(found, key=lambda flag: flag.kind != "crisis", default=None)
 
