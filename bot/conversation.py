@@ -86,7 +86,9 @@ class _Turn:
         self.habit: Lang | None = state.language or hinted
         self.lang: Lang = only or self.habit or "ru"
         live = state.live_topic(self.now)
-        self.quiet = live is not None and nothing_for_sale([live], library)
+        # An offer of mood topics is as much about mood as an answer is.
+        about = [*([live] if live is not None else []), *state.live_offers(self.now)]
+        self.quiet = nothing_for_sale(about, library)
 
     @property
     def replies(self) -> Replies:
@@ -130,7 +132,7 @@ class _Turn:
             if topic is not None:
                 return self.answered([self.replies.article(topic, 1.0)], topic)
         live = self.state.live_topic(self.now)
-        wanted = wants_button(text) if live is not None else None
+        wanted = wants_button(text) if live is not None and self.replies.exists(live) else None
         if wanted is not None:
             return self.pressed(f"{wanted}:{live}")
         understood = understand(self.library, text, self.habit, self.only, live)
@@ -144,7 +146,14 @@ class _Turn:
             return self.answered(replies, last.topics[0])
         if last.kind is Kind.CLARIFY:
             return self.outcome(replies, offered=last.topics, offered_question=text, offered_at=self.now, unknowns=0)
-        return self.outcome(replies, unknowns=self.state.unknowns + 1 if last.kind is Kind.UNKNOWN else 0)
+        if last.kind is not Kind.UNKNOWN:
+            return self.outcome(replies, unknowns=0)
+        unknowns = self.state.unknowns + 1
+        near = understood.asked[-1].found.outside
+        if near is not None and near in self.library.catalogue:
+            # The chat is about a topic even where its article is not written: at 16, nothing is sold next either.
+            return self.outcome(replies, topic=near, topic_at=self.now, unknowns=unknowns)
+        return self.outcome(replies, unknowns=unknowns)
 
     def reply(self, asked: Asked) -> Reply:
         """What the library's decision comes to for the patient."""

@@ -131,6 +131,9 @@ async def _ask_line(desk: Desk, raw: bytes) -> dict[str, Any]:
         return outcome_json(number, outcome, (time.perf_counter() - began) * 1000)
     except BadLine as error:
         return {"id": number, "error": str(error)}
+    except Exception as error:  # one line that breaks us must not lose the lines behind it
+        print(f"error: line {number!r} could not be answered: {error!r}", file=sys.stderr)
+        return {"id": number, "error": f"this line could not be answered ({type(error).__name__})"}
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

@@ -45,7 +45,6 @@ class Phrase(StrEnum):
     SOURCES_NONE = "replies.sources_none"
     OLD_BUTTON = "replies.old_button"
     NOTHING_TO_READ = "replies.nothing_to_read"
-    LEXICAL_ONLY = "replies.lexical_only"
     FAILED = "replies.failed"
     CONTACT = "replies.contact"
 

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -46,6 +47,8 @@ FORMAT = 3
 NO_ENCODER = "none"
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
+# A build takes minutes: what it leaves behind is nobody's after this many seconds.
+_ABANDONED_S = 24 * 3600
 
 Progress = Callable[[str, int, int], None]
 
@@ -123,6 +126,10 @@ def publish(data_dir: Path, name: str) -> None:
         for manifest in found[_KEPT:]:
             if manifest.parent.name != name:
                 shutil.rmtree(manifest.parent, ignore_errors=True)
+        for left in (*library.glob(".building-*"), *(data_dir / "fits").glob(".fitting-*")):
+            # A build that was killed can't clean up; one that runs this long is dead.
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise _unwritable(data_dir, error) from error
 

@@ -488,6 +488,28 @@ def test_half_an_hour_later_a_price_offers_a_booking_again() -> None:
     assert sells(chat.says("Сколько стоит?"))
 
 
+def test_an_offer_of_mood_topics_keeps_the_next_price_without_booking() -> None:
+    chat = Chat(
+        ScriptedLibrary({"станет ли легче": {"mood-evidence": 0.5, "mood-duration": 0.3}, "цена": {"price": 0.9}})
+    )
+    assert chat.says("станет ли легче").kind is Kind.CLARIFY
+
+    reply = chat.says("цена")
+
+    assert reply.topics == ("price",)
+    assert "book" not in [button.payload for button in reply.buttons]
+
+
+def test_under_18_the_next_price_offers_no_booking_although_that_topic_has_no_article() -> None:
+    chat = Chat(ScriptedLibrary({"мне 16": {"outside/minors": 0.9}, "цена": {"price": 0.9}}))
+    assert chat.says("мне 16").kind is Kind.UNKNOWN
+
+    reply = chat.says("цена")
+
+    assert reply.topics == ("price",)
+    assert "book" not in [button.payload for button in reply.buttons]
+
+
 @pytest.mark.parametrize("text", ["Я беременна, можно? Сколько стоит?", "Сколько стоит? Я беременна, можно?"])
 def test_in_one_message_with_pregnancy_a_price_offers_no_booking_in_either_order(text: str) -> None:
     replies = Chat(ScriptedLibrary(QUIET)).turn(text).replies
