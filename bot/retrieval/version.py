@@ -7,6 +7,7 @@ DATA_DIR/vectors/          vectors by text, so that an edit encodes only what ch
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -128,8 +129,9 @@ def publish(data_dir: Path, name: str) -> None:
                 shutil.rmtree(manifest.parent, ignore_errors=True)
         for left in (*library.glob(".building-*"), *(data_dir / "fits").glob(".fitting-*")):
             # A build that was killed can't clean up; one that runs this long is dead.
-            if time.time() - left.stat().st_mtime > _ABANDONED_S:
-                shutil.rmtree(left, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise _unwritable(data_dir, error) from error
 

@@ -260,6 +260,20 @@ def test_older_versions_go_but_the_served_one_and_the_last_few_stay(built: Built
 # ---- loading ----------------------------------------------------------------------------------------------
 
 
+def test_what_a_killed_build_left_goes_a_day_later_and_a_build_under_way_stays(built: Built, tmp_path: Path) -> None:
+    data = tmp_path / "var"
+    shutil.copytree(built.data, data)
+    old, young = data / "library" / ".building-old", data / "library" / ".building-young"
+    for left in (old, young):
+        left.mkdir()
+    os.utime(old, (0, 0))
+
+    version.publish(data, built.name)
+
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_a_loaded_version_answers_from_its_articles(built: Built) -> None:
     library = version.load(built.data, built.name, None)
 
