@@ -6,12 +6,15 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bot.errors import KnowledgeError, MimikaError
 from bot.messages import Lang
+
+if TYPE_CHECKING:
+    from bot.retrieval.folder import Knowledge
 
 cli = typer.Typer(
     add_completion=False,
@@ -169,6 +172,9 @@ def actions(port: Annotated[int, typer.Option(help="Port of the action server.")
 
 @cli.command()
 def evaluate(
+    what: Annotated[
+        Literal["intents", "safety"], typer.Argument(help="How questions are answered, or how danger is heard.")
+    ] = "intents",
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and evaluation.png.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-validation.")] = 5,
     questions: Annotated[
@@ -181,13 +187,22 @@ def evaluate(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Transcripts; else tests/quality.")
     ] = None,
 ) -> None:
-    """Measure how well questions are answered: cross-validation, held-out questions, outside questions, transcripts."""
+    """Measure how well questions are answered (intents), or how well danger is heard (safety)."""
     from bot.app import build_app
-    from bot.evaluation.report import evaluate as measure
     from bot.settings import load_settings
 
     settings = load_settings()
     app = build_app(settings)
+    if what == "safety":
+        from rich.console import Console
+
+        from bot.evaluation.safety import hear, show
+
+        phrases = read_or_raise(settings.knowledge_dir).danger_phrases
+        show(hear(app.conversation, phrases), Console(width=None if sys.stdout.isatty() else 140))
+        return
+    from bot.evaluation.report import evaluate as measure
+
     measure(
         settings,
         out,
@@ -211,6 +226,21 @@ def bench(
     from bot.settings import load_settings
 
     measure(load_settings(), out, cold=cold)
+
+
+def read_or_raise(root: Path) -> Knowledge:
+    """The knowledge folder as it stands.
+
+    Raises:
+        KnowledgeError: it has an error.
+    """
+    from bot.retrieval.folder import read_folder
+    from bot.retrieval.problems import errors
+
+    found, problems = read_folder(root)
+    if found is None or errors(problems):
+        raise KnowledgeError(errors(problems))
+    return found
 
 
 def main() -> None:

@@ -49,7 +49,9 @@ def build_app(settings: Settings, clock: Clock | None = None, *, quiet: bool = F
     shelf = Shelf(settings.knowledge_dir, settings.data_dir, encoder, project.examples, environment, quiet=quiet)
     shelf.open(warn)
     clock = clock or SystemClock()
-    conversation = Conversation(lambda: shelf.library, project, clock, settings.unsigned)
+    conversation = Conversation(
+        lambda: shelf.library, project, clock, settings.unsigned, information_only=settings.information_only
+    )
     return App(settings, project, shelf, conversation, clock)
 
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 from bot.dialogue.followup import wants_button
 from bot.dialogue.project import Project
 from bot.dialogue.understanding import Asked, chosen, understand
-from bot.messages import LANGS, ChatState, Incoming, Key, Kind, Lang, Outcome, Reply
+from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, Key, Kind, Lang, Outcome, Reply
 from bot.ports import Clock
-from bot.replies import Replies
+from bot.replies import Replies, Shows
 from bot.retrieval.confidence import INTENT
+from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
+from bot.retrieval.limits import Limit, Limits
+from bot.retrieval.redflags import KINDS, RedFlags
+from bot.retrieval.writing import clean, questions
 from bot.safety.notices import nothing_for_sale
-from bot.safety.red_flags import red_flag
+from bot.safety.red_flags import Alarm, Watch
+from bot.safety.scope import Scope
 from bot.wording import Phrase
 
 # A topic this probable is touched by a question even where it is not answered: its warnings are owed.
 TOUCHED = 0.15
+# A topic this probable is the one a refused question is about.
+NAMED = 0.4
+# Sentences of one message that the second net looks at besides the whole: a sign may stand amid courtesies.
+MOST_SENTENCES = 6
 
 # Languages whose speakers in Russia usually read Russian better than English; decides only before the first words.
 _RUSSIAN_FIRST = frozenset({"ru", "uk", "be", "kk", "ky", "uz", "tg", "hy", "az", "ka", "tt"})
@@ -39,6 +49,7 @@ class Conversation:
     Args:
         library: gives the version to use; called once a turn, so that a turn never mixes two versions.
         unsigned: `mark` shows unsigned texts with a notice, `hide` only what a clinician has signed.
+        information_only: nothing is sold, named by brand or booked.
     """
 
     def __init__(
@@ -47,8 +58,16 @@ class Conversation:
         project: Project,
         clock: Clock,
         unsigned: Literal["mark", "hide"] = "mark",
+        *,
+        information_only: bool = False,
     ) -> None:
-        self._library, self._project, self._clock, self._unsigned = library, project, clock, unsigned
+        self._library, self._project, self._clock = library, project, clock
+        self._shows = Shows(unsigned, information_only=information_only)
+
+    def alarms(self, text: str) -> list[Alarm]:
+        """The dangers that a text names, by the first net alone: quick, and needing no model."""
+        library = self._library()
+        return _ready(library)[0].alarms(text)
 
     def answer(self, incoming: Incoming, state: ChatState, only: Lang | None = None) -> Outcome:
         """Decide one turn; nothing is sent or stored here.
@@ -56,13 +75,29 @@ class Conversation:
         Args:
             only: the language is given from outside and not in question.
         """
-        turn = _Turn(self._library(), self._project, self._clock, self._unsigned, incoming, state, only)
-        outcome = turn.danger()
+        library = self._library()
+        watch, scope = _ready(library)
+        turn = _Turn(library, self._project, self._clock, self._shows, scope, incoming, state, only)
+        outcome = turn.danger(watch)
         if outcome is None and state.owner == "human":
             return Outcome(state)
-        outcome = outcome or turn.decide()
+        outcome = outcome or turn.cared_for(turn.decide())
         replies = tuple(replace(reply, key=Key(incoming.turn, part)) for part, reply in enumerate(outcome.replies))
-        return replace(outcome, replies=replies)
+        effects = tuple(
+            replace(effect, key=Key(incoming.turn, len(replies) + number))
+            for number, effect in enumerate(outcome.effects)
+        )
+        return replace(outcome, replies=replies, effects=effects)
+
+
+def _ready(library: Library) -> tuple[Watch, Scope]:
+    return _lists(library.red_flags, library.limits, library.ordinary, library.forms)
+
+
+@lru_cache(maxsize=4)
+def _lists(flags: RedFlags, limits: Limits, ordinary: frozenset[str], forms: Forms) -> tuple[Watch, Scope]:
+    """The clinicians' lists of a library version, made ready once; the last few versions' stay."""
+    return Watch(flags, ordinary, forms), Scope(limits, forms)
 
 
 class _Turn:
@@ -73,12 +108,13 @@ class _Turn:
         library: Library,
         project: Project,
         clock: Clock,
-        unsigned: Literal["mark", "hide"],
+        shows: Shows,
+        scope: Scope,
         incoming: Incoming,
         state: ChatState,
         only: Lang | None,
     ) -> None:
-        self.library, self.project, self.unsigned = library, project, unsigned
+        self.library, self.project, self.shows, self.scope = library, project, shows, scope
         self.incoming, self.state, self.only = incoming, state, only
         self.now = clock.now()
         hint = (incoming.language_hint or "").split("-")[0].lower()
@@ -88,19 +124,50 @@ class _Turn:
         live = state.live_topic(self.now)
         # An offer of mood topics is as much about mood as an answer is.
         about = [*([live] if live is not None else []), *state.live_offers(self.now)]
-        self.quiet = nothing_for_sale(about, library)
+        self.caring = state.in_care(self.now)
+        self.quiet = self.caring or nothing_for_sale(about, library)
 
     @property
     def replies(self) -> Replies:
-        return Replies(self.library, self.project, self.lang, self.unsigned, self.now.date(), quiet=self.quiet)
+        return Replies(self.library, self.project, self.lang, self.shows, self.now.date(), quiet=self.quiet)
 
-    def danger(self) -> Outcome | None:
-        """The fixed reply to a danger sign: it comes before commands, offers, and while a human holds the chat."""
-        sign = red_flag(self.incoming.text, self.library.red_flags)
-        if sign is None:
+    def danger(self, watch: Watch) -> Outcome | None:
+        """The fixed reply to a danger: it comes before commands, offers, and while a human holds the chat."""
+        text = self.incoming.text
+        if not any(letter.isalnum() for letter in text):
             return None
-        self.lang = self.library.read(self.incoming.text, self.habit, self.only).lang
-        return self.outcome([self.replies.danger(sign.kind)], offered=(), offered_question="", unknowns=0)
+        alarms = watch.alarms(text) or self.suspected(text)
+        if not alarms:
+            return None
+        self.lang = self.library.read(text, self.habit, self.only).lang
+        replies = [self.replies.danger(alarm.kind, alarm.reply) for alarm in alarms]
+        settled: dict[str, Any] = {"offered": (), "offered_question": "", "unknowns": 0}
+        grave = [alarm for alarm in alarms if alarm.kind != "urgent"]
+        if not grave:
+            return self.outcome(replies, topic=replies[0].topics[0], topic_at=self.now, **settled)
+        alerts = [Alert(f"{alarm.kind}/{alarm.sign}") for alarm in grave]
+        care_for = f"{grave[0].kind}:{grave[0].reply}"
+        return self.outcome(replies, effects=alerts, care_until=self.now + CARE_LASTS, care_for=care_for, **settled)
+
+    def suspected(self, text: str) -> list[Alarm]:
+        """What the second net makes of a text the first let through: of the whole, and of each of its sentences."""
+        parts = questions(clean(text))[:MOST_SENTENCES]
+        closely = self.state.in_care(self.now)
+        for part in dict.fromkeys([text, *(parts if len(parts) > 1 else [])]):
+            suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), closely=closely)
+            if suspicion is not None:
+                replies = {sign.id: sign.reply for sign in self.library.red_flags.signs}
+                return [Alarm(suspicion.kind, suspicion.sign, replies.get(suspicion.sign, suspicion.kind))]
+        return []
+
+    def cared_for(self, outcome: Outcome) -> Outcome:
+        """After an alarm each reply carries the patient's own way back to ordinary talk."""
+        if not outcome.state.in_care(self.now) or not outcome.replies:
+            return outcome
+        *before, last = outcome.replies
+        if any(button.payload.startswith("care:") for button in last.buttons):
+            return outcome
+        return replace(outcome, replies=(*before, self.replies.with_care(last)))
 
     def decide(self) -> Outcome:
         """Send the message to what it is: a press, a command, something that is no text, or a question."""
@@ -124,7 +191,10 @@ class _Turn:
         return self.asked(text)
 
     def asked(self, text: str) -> Outcome:
-        """Answer what a text asks; a typed reply is held against the offers first."""
+        """Refuse or answer what a text asks; a typed reply is held against the offers first."""
+        limit = self.scope.limit(text)
+        if limit is not None:
+            return self.refused(limit, text)
         offers = self.state.live_offers(self.now)
         if offers:
             self.lang = self.library.read(text, self.habit, self.only).lang
@@ -148,16 +218,26 @@ class _Turn:
             return self.outcome(replies, offered=last.topics, offered_question=text, offered_at=self.now, unknowns=0)
         if last.kind is not Kind.UNKNOWN:
             return self.outcome(replies, unknowns=0)
-        unknowns = self.state.unknowns + 1
-        near = understood.asked[-1].found.outside
-        if near is not None and near in self.library.catalogue:
-            # The chat is about a topic even where its article is not written: at 16, nothing is sold next either.
-            return self.outcome(replies, topic=near, topic_at=self.now, unknowns=unknowns)
-        return self.outcome(replies, unknowns=unknowns)
+        return self.outcome(replies, unknowns=self.state.unknowns + 1)
+
+    def refused(self, limit: Limit, text: str) -> Outcome:
+        """Say what can't be done and why, and name the general article where there is one."""
+        reading = self.library.read(text, self.habit, self.only)
+        self.lang, topic = reading.lang, limit.topic
+        if limit.search:
+            near = [hit.label for hit in self.library.search(reading) if hit.probability >= NAMED]
+            topic = next((label for label in near if label in self.library.catalogue), topic)
+        topics = [topic] if topic is not None and self.replies.exists(topic) else []
+        self.quiet = self.quiet or nothing_for_sale(topics, self.library)
+        reply = self.replies.refusal(limit.id, topics)
+        about: dict[str, Any] = {"topic": topics[0], "topic_at": self.now} if topics else {}
+        return self.outcome([reply], offered=(), offered_question="", unknowns=0, **about)
 
     def reply(self, asked: Asked) -> Reply:
         """What the library's decision comes to for the patient."""
         found, decision = asked.found, asked.found.decision
+        if self.caring and decision.kind == "answer" and self.sells(decision.topics[0]):
+            return self.replies.say(Kind.CHAT, Phrase.CARE_NOT_NOW)
         if decision.kind == "answer" and decision.topics[0].startswith(INTENT):
             return self.replies.intent(decision.topics[0].removeprefix(INTENT), decision.probability)
         if decision.kind == "answer":
@@ -172,10 +252,18 @@ class _Turn:
         near = [hit.label for hit in found.hits if hit.probability >= TOUCHED and not hit.label.startswith(INTENT)]
         return self.replies.unknown(found.outside, near, self.state.unknowns, decision.probability)
 
+    def sells(self, label: str) -> bool:
+        """Whether answering this label speaks of a price, an offer or a booking."""
+        return label == f"{INTENT}book" or (label in self.library.catalogue and self.library.catalogue[label].sells)
+
     def pressed(self, payload: str) -> Outcome:
         """Do what a button says; a payload that means nothing (any more) is said to be old."""
         action, _, value = payload.partition(":")
-        settled = {"offered": (), "offered_question": ""}
+        if action == "care":
+            return self.care(value)
+        if self.caring and (payload == "book" or (action in ("topic", "more", "sources") and self.sells(value))):
+            return self.say(Kind.CHAT, Phrase.CARE_NOT_NOW)
+        settled: dict[str, Any] = {"offered": (), "offered_question": ""}
         if action == "topic":
             return self.topic(value)
         if action in ("more", "sources"):
@@ -200,10 +288,24 @@ class _Turn:
         }
         return self.outcome([plain[payload]()]) if payload in plain else self.say(Kind.UNKNOWN, Phrase.OLD_BUTTON)
 
+    def care(self, step: str) -> Outcome:
+        """One check, then the patient's own word ends care mode; "not safe" gives the danger reply again."""
+        kind, _, name = self.state.care_for.partition(":")
+        if not self.caring:
+            return self.say(Kind.CHAT, Phrase.CARE_ENDED)
+        if step == "end":
+            return self.outcome([self.replies.say(Kind.CHAT, Phrase.CARE_ENDED)], care_until=None, care_for="")
+        if step == "help" and kind in KINDS and name in self.library.red_flags.replies[self.lang]:
+            alert = Alert(f"{kind}/again")
+            return self.outcome([self.replies.danger(kind, name)], effects=[alert], care_until=self.now + CARE_LASTS)
+        return self.outcome([self.replies.care_check()])
+
     def topic(self, topic: str) -> Outcome:
         """Show a topic by its id: from a button, a deep link, or as the answer to what it was offered for."""
         if not self.replies.exists(topic):
             return self.say(Kind.UNKNOWN, Phrase.UNKNOWN_TOPIC)
+        if self.caring and self.sells(topic):
+            return self.say(Kind.CHAT, Phrase.CARE_NOT_NOW)
         return self.answered([self.replies.article(topic, 1.0)], topic)
 
     def say(self, kind: Kind, phrase: Phrase) -> Outcome:
@@ -213,6 +315,6 @@ class _Turn:
         """A topic was shown: the chat is about it from now on, and open offers are settled."""
         return self.outcome(replies, topic=topic, topic_at=self.now, offered=(), offered_question="", unknowns=0)
 
-    def outcome(self, replies: Sequence[Reply], **changes: object) -> Outcome:
-        state = replace(self.state, language=self.lang, **changes)  # type: ignore[arg-type]  # fields of ChatState
-        return Outcome(state, tuple(replies), language=self.lang)
+    def outcome(self, replies: Sequence[Reply], *, effects: Sequence[Effect] = (), **changes: Any) -> Outcome:
+        state = replace(self.state, language=self.lang, **changes)
+        return Outcome(state, tuple(replies), tuple(effects), language=self.lang)

@@ -16,6 +16,8 @@ LANGS: tuple[Lang, ...] = ("ru", "en")
 
 # A chat's topic is forgotten after this: a question asked later is a new one (design.md, section 2).
 TOPIC_LASTS = timedelta(minutes=30)
+# After an alarm the chat stays in care mode so long, unless the patient says that all is well.
+CARE_LASTS = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class ChatState:
     """What one turn leaves for the next.
 
     `offered` are the topics last offered for a choice and `offered_question` what they were offered for;
-    `events` are the dialogue's tracker events; while `owner` is a human, the bot is silent.
+    `events` are the dialogue's tracker events; while `owner` is a human, the bot is silent. Until `care_until`
+    nothing is sold after an alarm; `care_for` is the danger reply it was given.
     """
 
     schema: int = STATE_SCHEMA
@@ -208,6 +211,11 @@ class ChatState:
     events: tuple[Mapping[str, Any], ...] = ()
     owner: Literal["bot", "human"] = "bot"
     care_until: datetime | None = None
+    care_for: str = ""
+
+    def in_care(self, at: datetime) -> bool:
+        """Whether the chat has had an alarm lately, and the patient has not said since that all is well."""
+        return self.care_until is not None and at < self.care_until
 
     def live_topic(self, at: datetime) -> str | None:
         """The chat's topic, unless it is too old to read a new message by."""

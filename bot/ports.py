@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bot.messages import ChatId, ChatState, Key, Leaving
+from bot.messages import Alert, ChatId, ChatState, Key, Leaving
 
 Vectors = npt.NDArray[np.float32]
 TextKind = Literal["query", "passage"]
@@ -44,8 +44,19 @@ class Sessions(Protocol):
 class Outbox(Protocol):
     """Takes what must leave; whoever sends may be slow, down or limited."""
 
-    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str) -> None:
-        """Hand over, in order, what one turn produced; `cause` is the patient's message it answers."""
+    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False) -> None:
+        """Hand over, in order, what one turn produced; `cause` is the patient's message it answers.
+
+        Args:
+            ahead: it waits for nothing else that waits here: a reply to a danger.
+        """
+
+
+class Alerts(Protocol):
+    """Tells staff that somebody is in danger."""
+
+    async def raise_alert(self, chat_id: ChatId, alert: Alert) -> bool:
+        """Whether the alert really reached a person's screen; the patient hears of it only then."""
 
 
 class MessageMap(Protocol):

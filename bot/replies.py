@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -11,8 +12,9 @@ from bot.messages import Button, Kind, Lang, Reply
 from bot.retrieval.articles import Article
 from bot.retrieval.library import Library
 from bot.retrieval.questions import KINDS
+from bot.retrieval.redflags import DangerKind
 from bot.safety.notices import attach, nothing_for_sale, owed, without_sales
-from bot.wording import Phrase
+from bot.wording import REFUSALS, Phrase
 
 _GRADES = {
     "strong": Phrase.EVIDENCE_STRONG,
@@ -21,17 +23,24 @@ _GRADES = {
     "expert": Phrase.EVIDENCE_EXPERT,
     "none": Phrase.EVIDENCE_NONE,
 }
-# Shown for an urgent topic that has no article of its own yet: how to get help comes before everything.
+# What a danger reply speaks of.
 _URGENT = "red-flags"
 # Sources that name no publication: they are the clinic's, the program's or the profession's own word.
 _UNPUBLISHED = frozenset({"practice", "mimika", "clinic-profile", "clinic-post"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """What may be shown: `unsigned` texts with a mark or not at all, and whether nothing may be sold or named."""
+
+    unsigned: Literal["mark", "hide"] = "mark"
+    information_only: bool = False
 
 
 class Replies:
     """Every reply there is, in one language and from one library version.
 
     Args:
-        unsigned: `mark` shows unsigned texts with a notice, `hide` only what a clinician stands for.
         today: the day signatures and reviews are judged by.
         quiet: nothing is sold in this turn, whatever the topic: the chat is about mood, pregnancy, an emergency...
     """
@@ -41,13 +50,13 @@ class Replies:
         library: Library,
         project: Project,
         lang: Lang,
-        unsigned: Literal["mark", "hide"],
+        shows: Shows,
         today: date,
         *,
         quiet: bool = False,
     ) -> None:
         self._library, self._project, self._lang = library, project, lang
-        self._unsigned, self._today, self._quiet = unsigned, today, quiet
+        self._shows, self._today, self._quiet = shows, today, quiet or shows.information_only
 
     # ---- articles -----------------------------------------------------------------------------------------
 
@@ -60,7 +69,9 @@ class Replies:
         article = self._shown(topic)
         if article is None:
             buttons = (self._button(Phrase.BUTTON_TOPICS, "topics"), self._button(Phrase.BUTTON_HUMAN, "human"))
-            reply = Reply(Kind.UNKNOWN, self._words(Phrase.BEING_UPDATED), buttons, topics=(topic,))
+            withheld = self._shows.information_only and self._library.article(topic, self._lang) is not None
+            phrase = Phrase.INFORMATION_ONLY if withheld else Phrase.BEING_UPDATED
+            reply = Reply(Kind.UNKNOWN, self._words(phrase), buttons, topics=(topic,))
             return self._with_notices(reply, [topic])
         first = (self._button(Phrase.BUTTON_MORE, f"more:{topic}"), self._sources_button(topic))
         return self._from_article(article, article.answer, first, probability)
@@ -104,9 +115,20 @@ class Replies:
 
     def _shown(self, topic: str) -> Article | None:
         """The text a patient may see."""
-        if self._unsigned == "mark":
-            return self._library.article(topic, self._lang)
-        return self._library.signed_article(topic, self._lang, self._today)
+        if self._shows.unsigned == "mark":
+            article = self._library.article(topic, self._lang)
+        else:
+            article = self._library.signed_article(topic, self._lang, self._today)
+        return self._neutral(article) if article is not None and self._shows.information_only else article
+
+    def _neutral(self, article: Article) -> Article | None:
+        """An article without what sells or names a brand: paragraphs go whole, since no sentence is composed."""
+        brand = self._library.names_brand
+        if "commercial" in self._library.flags(article.id) or brand(article.title) or brand(article.answer):
+            return None
+        paragraphs = [paragraph for paragraph in article.more.split("\n\n") if not brand(paragraph)]
+        sources = tuple(key for key in article.sources if not brand(self._library.sources[key].citation()))
+        return replace(article, more="\n\n".join(paragraphs) or article.answer, sources=sources)
 
     # ---- choices and menus --------------------------------------------------------------------------------
 
@@ -158,26 +180,40 @@ class Replies:
         """Say that there is no answer here, as helpfully as the question allows, and offer a human.
 
         Args:
-            outside: the kind of outside question it seems to be, or the topic without an article yet.
+            outside: the kind of outside question it seems to be.
             touched: topics near the question, whose warnings are owed.
             earlier: how many questions before this one found no answer either.
         """
         phrase = Phrase.UNKNOWN_AGAIN if earlier else Phrase.UNKNOWN
-        if outside is not None and outside in self._library.catalogue:
-            if "urgent" in self._library.flags(outside) and self.exists(_URGENT):
-                return self.article(_URGENT, probability)
-            phrase, touched = Phrase.OUTSIDE_UNCOVERED, [*touched, outside]
-        elif outside is not None and not touched:
+        if outside is not None and not touched:
             phrase = KINDS[outside]
         buttons = (self._button(Phrase.BUTTON_TOPICS, "topics"), self._button(Phrase.BUTTON_HUMAN, "human"))
         reply = Reply(Kind.UNKNOWN, self._words(phrase), buttons, confidence=probability)
         return self._with_notices(reply, touched)
 
-    def danger(self, kind: Literal["emergency", "crisis"]) -> Reply:
-        """The fixed text for a danger sign: nothing else stands in it, and nothing under it."""
-        if kind == "crisis":
-            return Reply(Kind.CRISIS, self._words(Phrase.DANGER_CRISIS), confidence=1.0)
-        return Reply(Kind.EMERGENCY, self._words(Phrase.DANGER_EMERGENCY), topics=(_URGENT,), confidence=1.0)
+    def danger(self, kind: DangerKind, name: str) -> Reply:
+        """The fixed text `name` of the clinicians' list: nothing else stands in it, and nothing under it."""
+        text = self._library.red_flags.replies[self._lang][name]
+        return Reply(Kind(kind), text, topics=() if kind == "crisis" else (_URGENT,), confidence=1.0)
+
+    # ---- after an alarm -----------------------------------------------------------------------------------
+
+    def with_care(self, reply: Reply) -> Reply:
+        """A reply with the patient's own way out of care mode under it."""
+        return replace(reply, buttons=(*reply.buttons, self._button(Phrase.CARE_BETTER, "care:check")))
+
+    def care_check(self) -> Reply:
+        """Ask once, before the chat leaves care mode."""
+        buttons = (self._button(Phrase.CARE_SAFE, "care:end"), self._button(Phrase.CARE_NOT_SAFE, "care:help"))
+        return Reply(Kind.CHAT, self._words(Phrase.CARE_CHECK), buttons)
+
+    def refusal(self, limit: str, topics: Sequence[str]) -> Reply:
+        """What can't be done and why; under it the general article, and the way to a person."""
+        text = self._words(REFUSALS[limit])
+        shown = [topic for topic in topics if self._shown(topic) is not None]
+        buttons = (*map(self._topic_button, shown), self._button(Phrase.BUTTON_HUMAN, "human"))
+        reply = Reply(Kind.REFUSAL, text, buttons, topics=tuple(topics), confidence=1.0)
+        return self._with_notices(reply, topics)
 
     def intent(self, intent: str, probability: float) -> Reply:
         """What the dialogue says to a greeting, thanks, a wish to book..."""
@@ -191,7 +227,7 @@ class Replies:
     def booking(self, probability: float) -> Reply:
         """Say honestly that no request can be taken here yet; an invitation to the clinic carries its warnings."""
         buttons = (self._button(Phrase.BUTTON_TOPICS, "topics"), self._button(Phrase.BUTTON_HUMAN, "human"))
-        text = self._words(Phrase.BOOK)
+        text = self._words(Phrase.INFORMATION_ONLY if self._shows.information_only else Phrase.BOOK)
         reply = Reply(Kind.BOOKING, text, buttons, topics=("how-to-book",), confidence=probability)
         return self._with_notices(reply, reply.topics)
 

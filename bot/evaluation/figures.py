@@ -9,9 +9,10 @@ from typing import Any
 
 from bot.evaluation.heldout import TurnVerdict
 from bot.evaluation.metrics import Share, Statement, calibration_error, coverage_risk, reliability, risk_at
-from bot.evaluation.verdicts import OUTSIDE, Verdict
+from bot.evaluation.verdicts import Verdict
 from bot.messages import LANGS
 from bot.retrieval.catalogue import Catalogue
+from bot.retrieval.questions import OUTSIDE
 
 # The shares of questions answered at which the table tells the risk; the JSON and the picture have the whole curve.
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)

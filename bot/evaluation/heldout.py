@@ -11,12 +11,13 @@ from typing import Any
 
 from bot.conversation import Conversation
 from bot.errors import BadLine
-from bot.evaluation.verdicts import OUTSIDE, Verdict, judge
+from bot.evaluation.verdicts import Verdict, judge
 from bot.messages import LANGS, ChatId, ChatState, Incoming, Kind, Lang
 from bot.retrieval.articles import Passage
 from bot.retrieval.catalogue import Catalogue
 from bot.retrieval.families import families
 from bot.retrieval.library import Library
+from bot.retrieval.questions import OUTSIDE
 from bot.retrieval.writing import essence
 
 Progress = Callable[[str, int, int], None]

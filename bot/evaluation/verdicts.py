@@ -9,9 +9,8 @@ from bot.messages import Lang
 from bot.retrieval.articles import Passage
 from bot.retrieval.confidence import KIN
 from bot.retrieval.library import Library
+from bot.retrieval.questions import OUTSIDE
 from bot.safety.notices import nothing_for_sale, without_sales
-
-OUTSIDE = "outside/"
 
 
 def serves(label: str, expected: str) -> bool:

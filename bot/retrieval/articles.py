@@ -78,7 +78,7 @@ class Article:
         return self.reviewed_by is not None and self.reviewed_hash == self.hash and today <= self.review_by
 
 
-PassageKind = Literal["question", "title", "paragraph", "outside", "intent"]
+PassageKind = Literal["question", "title", "paragraph", "outside", "intent", "danger"]
 
 
 @dataclass(frozen=True, slots=True)

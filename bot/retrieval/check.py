@@ -14,6 +14,7 @@ from bot.retrieval.articles import WEAKLY_COVERED, Article, digest
 from bot.retrieval.folder import Knowledge
 from bot.retrieval.lexical import words
 from bot.retrieval.problems import Problem
+from bot.retrieval.questions import OUTSIDE
 
 # Likeness of two questions' sorted words, 0 to 100, from which they are worth a warning.
 NEARLY_THE_SAME = 92
@@ -34,24 +35,14 @@ def check(knowledge: Knowledge, today: date | None = None) -> list[Problem]:
     problems += [
         Problem("calibration.yml", row.line, f"`{row.label}` has no article in `{row.lang}`; remove its questions")
         for row in knowledge.calibration
-        if (row.label, row.lang) not in knowledge.articles
+        if not row.label.startswith(OUTSIDE) and (row.label, row.lang) not in knowledge.articles
     ]
-    problems += _uncovered(knowledge)
     problems += [
         Problem("catalogue.yml", 0, f"`{topic}` has no article yet", "warning")
         for topic in knowledge.catalogue.topics
         if all((topic, lang) not in knowledge.articles for lang in LANGS)
     ]
     return sorted(problems)
-
-
-def _uncovered(knowledge: Knowledge) -> Iterator[Problem]:
-    """Questions of `uncovered.yml` whose topic is unknown, or has its article by now."""
-    for row in {(row.label, row.lang): row for row in reversed(knowledge.uncovered)}.values():
-        if row.label not in knowledge.catalogue:
-            yield Problem("uncovered.yml", row.line, f"`{row.label}` is not in catalogue.yml")
-        elif (row.label, row.lang) in knowledge.articles:
-            yield Problem("uncovered.yml", row.line, f"`{row.label}` has an article now; move its questions there")
 
 
 def _article(article: Article, knowledge: Knowledge, today: date) -> Iterator[Problem]:
@@ -133,9 +124,8 @@ def _asked(knowledge: Knowledge) -> Iterator[tuple[str, Lang, str, str, int]]:
         lines = knowledge.lines[article.path].questions
         for question, line in zip(article.questions, lines, strict=True):
             yield question, article.lang, article.id, article.path, line
-    for name, rows in (("outside.yml", knowledge.outside), ("uncovered.yml", knowledge.uncovered)):
-        for row in rows:
-            yield row.text, row.lang, f"{name} ({row.label})", name, row.line
+    for row in knowledge.outside:
+        yield row.text, row.lang, f"outside.yml ({row.label})", "outside.yml", row.line
 
 
 def _same_questions(knowledge: Knowledge) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,14 +17,15 @@ CANDIDATES = 6
 # Of all questions answered at once, this share may be wrong: above it, the bot asks or says that it does not know.
 # A wrong article can hurt; a question back costs a tap.
 WRONG_AT_MOST = 0.02
-# Outside questions answered by mistake, likewise; measured by models that have not seen their kin either, so what
-# serves does far better (the README has the figures on questions by another hand).
-OUTSIDE_AT_MOST = 0.1
+# Outside questions answered by mistake, likewise.
+OUTSIDE_AT_MOST = 0.04
+# An answer is at least this sure; below it even a lucky threshold would feel like guessing.
+LEAST_SURE = 0.45
 # A choice is offered when the right topic is among the offered ones at least this often.
-CLARIFY_AT_LEAST = 0.4
+CLARIFY_AT_LEAST = 0.2
 # How many topics a choice offers at most, and how probable each must be to be worth reading.
 OFFERED = 3
-WORTH_OFFERING = 0.08
+WORTH_OFFERING = 0.05
 
 # Labels of what the dialogue understands besides topics: greetings, thanks, a wish to book...
 INTENT = "intent/"
@@ -75,7 +76,7 @@ def features(evidence: Evidence, chosen: npt.NDArray[np.int64], topics: npt.NDAr
         rival = np.where(chosen == best, ranking[second], ranking[best])
         columns += [own, own - rival]
     none = ~topics
-    model_none = float(np.logaddexp.reduce(evidence.model[none])) if none.any() else -20.0
+    model_none = float(evidence.model[none].max()) if none.any() else 0.0
     question_none = float(evidence.question[none].max()) if none.any() else 0.0
     columns += [np.full(len(chosen), value) for value in (model_none, question_none, np.log1p(words))]
     return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
@@ -144,26 +145,18 @@ class Judged:
     inside: bool
 
 
-def fit(across: Sequence[Judged], apart: Sequence[Judged]) -> Confidence:
-    """Fit on questions none of which the evidence was fitted on, then choose the two probabilities on them.
+def fit(judged: Sequence[Judged]) -> Confidence:
+    """Fit on questions by another hand, judged by the model that serves, then choose the two probabilities on them.
 
     The least `answer_from` is taken at which at most WRONG_AT_MOST of the questions inside are answered wrongly and
     at most OUTSIDE_AT_MOST of the outside ones are answered.
-
-    Args:
-        across: the library's own questions, each judged by a model that has not seen its family. They are meant to
-            be hard, and their models know a fifth less, so alone they make the bot too shy.
-        apart: questions by another hand, judged by the model that will serve; they count as much as all others.
     """
     from sklearn.linear_model import LogisticRegression
 
-    judged = [*across, *apart]
     rows = np.concatenate([question.rows for question in judged])
     right = np.concatenate([question.right for question in judged])
-    share = len(across) / max(1, len(apart))
-    weight = np.repeat([1.0] * len(across) + [share] * len(apart), [len(question.right) for question in judged])
     mean, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-6)
-    model = LogisticRegression(C=1.0, max_iter=500).fit((rows - mean) / scale, right, sample_weight=weight)
+    model = LogisticRegression(C=1.0, max_iter=500).fit((rows - mean) / scale, right)
     fitted = Confidence(
         tuple(map(float, mean)),
         tuple(map(float, scale)),
@@ -172,10 +165,9 @@ def fit(across: Sequence[Judged], apart: Sequence[Judged]) -> Confidence:
         answer_from=1.0,
         clarify_from=CLARIFY_AT_LEAST,
     )
-    inside = apart or [question for question in across if question.inside]
-    outside = [question for question in across if not question.inside]
-    threshold = _answer_from([_best(fitted, question) for question in inside], [_best(fitted, q) for q in outside])
-    return Confidence(**{**asdict(fitted), "answer_from": threshold})
+    inside = [_best(fitted, question) for question in judged if question.inside]
+    outside = [_best(fitted, question) for question in judged if not question.inside]
+    return replace(fitted, answer_from=_answer_from(inside, outside))
 
 
 def _best(fitted: Confidence, question: Judged) -> tuple[float, bool]:
@@ -185,7 +177,7 @@ def _best(fitted: Confidence, question: Judged) -> tuple[float, bool]:
 
 
 def _answer_from(inside: Sequence[tuple[float, bool]], outside: Sequence[tuple[float, bool]]) -> float:
-    for threshold in np.arange(0.3, 0.99, 0.01):
+    for threshold in np.arange(LEAST_SURE, 0.99, 0.01):
         wrong = sum(top >= threshold and not right for top, right in inside) / max(1, len(inside))
         answered = sum(top >= threshold for top, _ in outside) / max(1, len(outside))
         if wrong <= WRONG_AT_MOST and answered <= OUTSIDE_AT_MOST:

@@ -12,14 +12,10 @@ from bot.retrieval import confidence
 from bot.retrieval.articles import Passage
 from bot.retrieval.confidence import Judged
 from bot.retrieval.evidence import Fitted, Index
-from bot.retrieval.families import families, folds
 from bot.retrieval.lexical import words
 from bot.retrieval.semantic import centred
-from bot.retrieval.topics import TopicData
+from bot.retrieval.topics import Solution, fit_topics
 from bot.retrieval.writing import TEXT_LIMIT, shorten
-
-# Parts the questions are cut into: each is judged by a model fitted on the other four fifths.
-FOLDS = 5
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,43 +45,38 @@ def fit(
     held_out: Sequence[Passage],
     raw: Vectors | None,
     progress: Progress = lambda *_: None,
-) -> Fitted:
-    """Fit everything.
+    start: Solution | None = None,
+) -> tuple[Fitted, Solution]:
+    """Fit everything; the solution makes the next fit quick.
 
     Args:
         passages: what can be found.
-        held_out: questions by another hand; nothing but the confidence is fitted on them.
+        held_out: questions by another hand, inside and outside; nothing but the confidence is fitted on them.
         raw: vectors of passages and held-out questions, in that order, as the encoder gave them; None without one.
+        start: the solution of an earlier fit.
     """
     rows = [number for number, passage in enumerate(passages) if passage.kind not in ("title", "paragraph")]
     centre = None if raw is None else np.asarray(raw[rows].mean(axis=0), dtype=np.float32)
     vectors = None if raw is None or centre is None else centred(raw, centre)
     asked = [passages[row] for row in rows]
-    texts = [(passage.text, passage.lang) for passage in asked]
-    data = TopicData(texts, [passage.label for passage in asked], None if vectors is None else vectors[rows])
-    progress("fitting", 0, FOLDS + 1)
-    index = Index.build(passages, data.fit(), None if vectors is None else vectors[: len(passages)])
-    part = folds(families(texts), FOLDS)
-    said, spelt = index.lexical_scores(texts)
-    meant = np.zeros_like(said) if vectors is None else vectors[rows] @ vectors[: len(passages)].T
-    across: list[Judged] = []
-    for fold in range(FOLDS):
-        progress("fitting", fold + 1, FOLDS + 1)
-        own: list[int] = np.flatnonzero(part == fold).tolist()
-        # A question must not find itself or its family: their passages are hidden from it.
-        hidden = np.zeros(len(passages), dtype=bool)
-        hidden[np.array(rows)[own]] = True
-        for number, scores in zip(own, data.scores_apart(part != fold), strict=True):
-            seen = [np.where(hidden, np.float32(0), of[number]) for of in (meant, said, spelt)]
-            text, lang = texts[number]
-            across.append(judge(index, index.combine(scores, *seen), asked[number].label, len(words(text, lang))))
-    apart: list[Judged] = []
+    progress("fitting", 0, 3)
+    model, solution = fit_topics(
+        [(passage.text, passage.lang) for passage in asked],
+        [passage.label for passage in asked],
+        None if vectors is None else vectors[rows],
+        start,
+    )
+    progress("fitting", 1, 3)
+    index = Index.build(passages, model, None if vectors is None else vectors[: len(passages)])
+    progress("fitting", 2, 3)
+    judged: list[Judged] = []
     for row, question in enumerate(held_out, len(passages)):
         vector = None if vectors is None else vectors[row][None]
         found = index.evidence(question.text, question.lang, vector)
-        apart.append(judge(index, found, question.label, len(words(question.text, question.lang))))
-    progress("fitting", FOLDS + 1, FOLDS + 1)
-    return Fitted(index, confidence.fit(across, apart), centre)
+        judged.append(judge(index, found, question.label, len(words(question.text, question.lang))))
+    fitted = Fitted(index, confidence.fit(judged), centre)
+    progress("fitting", 3, 3)
+    return fitted, solution
 
 
 def judge(index: Index, evidence: confidence.Evidence, label: str, count: int) -> Judged:

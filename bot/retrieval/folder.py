@@ -15,9 +15,10 @@ from bot.retrieval.articles import Article, parse
 from bot.retrieval.catalogue import Catalogue, parse_catalogue
 from bot.retrieval.clinic import Clinic, parse_clinic
 from bot.retrieval.documents import Document, parse_yaml, read_text
+from bot.retrieval.limits import Limits, parse_brands, parse_limits
 from bot.retrieval.problems import Problem
-from bot.retrieval.questions import Labelled, parse_outside, parse_topics
-from bot.retrieval.redflags import RedFlag, parse_red_flags
+from bot.retrieval.questions import Labelled, parse_calibration, parse_danger, parse_outside
+from bot.retrieval.redflags import RedFlags, parse_red_flags
 from bot.retrieval.references import Signer, Source, parse_signers, parse_sources
 from bot.wording import Phrase
 
@@ -61,9 +62,12 @@ class Knowledge:
     clinic: Clinic
     wording: Mapping[Lang, Mapping[str, str]]
     outside: tuple[Labelled, ...]
-    uncovered: tuple[Labelled, ...]
     calibration: tuple[Labelled, ...]
-    red_flags: tuple[RedFlag, ...]
+    red_flags: RedFlags
+    limits: Limits
+    brands: tuple[str, ...]
+    danger_examples: tuple[Labelled, ...]
+    danger_phrases: tuple[Labelled, ...]
     forbidden: tuple[Forbidden, ...]
     lines: Mapping[str, Lines]
 
@@ -116,9 +120,12 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     signers = read("signers.yml", parse_signers)
     clinic = read("clinic.yml", parse_clinic)
     outside = read("outside.yml", parse_outside)
-    uncovered = read("uncovered.yml", parse_topics)
-    calibration = read("calibration.yml", parse_topics)
+    calibration = read("calibration.yml", parse_calibration)
     red_flags = read("red_flags.yml", parse_red_flags)
+    limits = read("limits.yml", parse_limits)
+    brands = read("brands.yml", parse_brands)
+    danger_examples = read("danger_examples.yml", parse_danger)
+    danger_phrases = read("danger_phrases.yml", parse_danger)
     forbidden = read("forbidden.yml", _parse_forbidden)
     wording = {lang: read(f"wording/{lang}.yml", _parse_wording) for lang in LANGS}
     articles, lines = _read_articles(root, "articles", problems)
@@ -129,7 +136,9 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     texts = {lang: found for lang, found in wording.items() if found is not None}
     if (
         catalogue is None or sources is None or signers is None or clinic is None or outside is None
-        or uncovered is None or calibration is None or red_flags is None or forbidden is None or len(texts) < len(LANGS)
+        or calibration is None or red_flags is None or forbidden is None
+        or limits is None or brands is None or danger_examples is None or danger_phrases is None
+        or len(texts) < len(LANGS)
     ):  # fmt: skip
         return None, sorted(problems)
     return (
@@ -142,9 +151,12 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
             clinic=clinic,
             wording=texts,
             outside=outside,
-            uncovered=uncovered,
             calibration=calibration,
             red_flags=red_flags,
+            limits=limits,
+            brands=brands,
+            danger_examples=danger_examples,
+            danger_phrases=danger_phrases,
             forbidden=forbidden,
             lines=lines,
         ),

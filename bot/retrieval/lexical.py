@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from bot.retrieval.writing import transliterated
 Scores = npt.NDArray[np.float32]
 
 _WORD = re.compile(r"[^\W_]+")
+# Words of the clinicians' phrases, but those marked as one form only or as any ending.
+_INFLECTED = re.compile(r"(?<![^\W_])[^\W_]+(?:['’`][^\W_]+)*(?![!*]|[^\W_])")
 # Lengths of character n-grams: shorter ones say little, longer ones don't survive a typo.
 _GRAM_LENGTHS = (3, 4, 5)
 # A word longer than this is noise; cutting it bounds the work a single message can cause.
@@ -27,7 +30,7 @@ _WORD_LIMIT = 32
 
 
 @cache
-def _morphology() -> Any:
+def morphology() -> Any:
     return pymorphy3.MorphAnalyzer()
 
 
@@ -41,10 +44,65 @@ def lemma(word: str, lang: Lang) -> str:
     """The word's dictionary form in Russian, its stem in English; any word gets one."""
     if lang == "ru":
         try:
-            return str(_morphology().parse(word)[0].normal_form).replace("ё", "е")
+            return str(morphology().parse(word)[0].normal_form).replace("ё", "е")
         except ValueError:
             return word  # pymorphy3 asks each letter's Unicode name, which rare scripts (Tangut) don't have
     return str(_stemmer().stemWord(word))
+
+
+def inflections(word: str, lang: Lang) -> frozenset[str]:
+    """Every form of a word, as its dictionary form or any other names it; an unknown word is itself alone.
+
+    Russian participles are left out unless named: they are words of books. English forms are built by rule; an
+    irregular one must be written out where it is wanted.
+    """
+    if lang == "en":
+        return frozenset(_english(word))
+    found = {word}
+    for parse in morphology().parse(word):
+        if parse.is_known and word in (parse.normal_form, parse.word):
+            bookish = "PRTF" not in parse.tag
+            found.update(form.word for form in parse.lexeme if not (bookish and "PRTF" in form.tag))
+    return frozenset(form.replace("ё", "е") for form in found)
+
+
+def _english(word: str) -> Iterator[str]:
+    yield word
+    if len(word) < 3 or not word.isalpha():
+        return
+    if word.endswith("y") and word[-2] not in "aeiou":
+        yield from (f"{word[:-1]}ies", f"{word[:-1]}ied", f"{word}ing")
+    elif word.endswith("e"):
+        yield from (f"{word}s", f"{word}d", f"{word[:-1]}ing")
+    else:
+        ending = "es" if word.endswith(("s", "sh", "ch", "x", "z")) else "s"
+        # The doubled letter of "stopped" makes no difference where forms are compared: see `bot.safety.spelling`.
+        yield from (f"{word}{ending}", f"{word}ed", f"{word}ing")
+
+
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """Inflections worked out when a library version was built, so that a start needs no morphology."""
+
+    known: Mapping[Lang, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+
+    def of(self, word: str, lang: Lang) -> Iterable[str]:
+        found = self.known.get(lang, {}).get(word)
+        return found if found is not None else inflections(word, lang)
+
+    @classmethod
+    def of_phrases(cls, phrases: Mapping[Lang, Iterable[str]]) -> Forms:
+        """The forms of every word of these phrases that stands there for all of them."""
+        return cls(
+            {
+                lang: {
+                    word: sorted(inflections(word, lang))
+                    for text in texts
+                    for word in _INFLECTED.findall(text.lower().replace("ё", "е"))
+                }
+                for lang, texts in phrases.items()
+            }
+        )
 
 
 def words(text: str, lang: Lang) -> list[str]:

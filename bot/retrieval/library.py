@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,9 +18,11 @@ from bot.retrieval.articles import Article
 from bot.retrieval.catalogue import Catalogue
 from bot.retrieval.clinic import Clinic
 from bot.retrieval.confidence import Confidence, Decision
+from bot.retrieval.danger import DangerModel, Suspicion
 from bot.retrieval.evidence import Index
-from bot.retrieval.lexical import words
-from bot.retrieval.redflags import RedFlag
+from bot.retrieval.lexical import Forms, words
+from bot.retrieval.limits import Limits
+from bot.retrieval.redflags import RedFlags
 from bot.retrieval.references import Source
 from bot.retrieval.semantic import centred
 from bot.retrieval.writing import Reading, Tongues, clean, essence, shorten
@@ -56,7 +59,12 @@ class Library:
         articles: Mapping[tuple[str, Lang], Article],
         signed_copies: Mapping[tuple[str, Lang], Article],
         sources: Mapping[str, Source],
-        red_flags: Sequence[RedFlag],
+        red_flags: RedFlags,
+        limits: Limits,
+        brands: Sequence[str],
+        ordinary: frozenset[str],
+        forms: Forms,
+        danger: DangerModel | None,
         clinic: Clinic,
         wording: Mapping[Lang, Mapping[str, str]],
         tongues: Tongues,
@@ -69,6 +77,11 @@ class Library:
         self.catalogue = catalogue
         self.sources = sources
         self.red_flags = red_flags
+        self.limits = limits
+        self.ordinary = ordinary
+        self.forms = forms
+        self._brands = re.compile(rf"\b(?:{'|'.join(map(re.escape, brands))})", re.IGNORECASE) if brands else None
+        self._danger = danger
         self.clinic = clinic
         self.encoder = encoder
         self._articles = articles
@@ -78,6 +91,8 @@ class Library:
         self._index = index
         self._confidence = fitted
         self._centre = centre
+        # One turn reads the same text for danger and for its topic.
+        self._vector = lru_cache(maxsize=64)(self._encoded)
 
     @cached_property
     def wording(self) -> Wording:
@@ -99,6 +114,10 @@ class Library:
         kept = (*self._articles.values(), *self._signed_copies.values())
         own = (article.flags for article in kept if article.id == topic)
         return self.catalogue[topic].flags.union(*own) if topic in self.catalogue else frozenset().union(*own)
+
+    def names_brand(self, text: str) -> bool:
+        """Whether a text holds a brand name, in any form."""
+        return self._brands is not None and self._brands.search(text) is not None
 
     def topics(self, lang: Lang, category: str | None = None) -> Sequence[Article]:
         """The articles there are in a language, in the catalogue's order."""
@@ -135,7 +154,14 @@ class Library:
         best = labels[int(np.argmax(evidence.model))]
         return Found(tuple(hits), decision, best.removeprefix("outside/") if best.startswith("outside/") else None)
 
-    def _vector(self, text: str) -> Vectors | None:
+    def suspects(self, reading: Reading, *, closely: bool = False) -> Suspicion | None:
+        """The danger that a message seems to speak of, by the second net; see `DangerModel.suspects`."""
+        if self._danger is None or self.encoder is None:
+            return None
+        text = essence(shorten(reading.text))
+        return self._danger.suspects(text, reading.lang, self._vector(text), closely=closely)
+
+    def _encoded(self, text: str) -> Vectors | None:
         if self.encoder is None or self._centre is None:
             return None
         return centred(self.encoder.encode([text], "query"), self._centre)

@@ -1,15 +1,18 @@
-"""Questions kept beside the articles: near misses, topics without an article yet, and those for calibration."""
+"""Questions kept beside the articles: near misses, and those for calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bot.messages import LANGS, Lang
 from bot.retrieval.documents import Document
 from bot.retrieval.problems import Problem
 from bot.wording import Phrase
 
+# Before the kind of a question that must not be answered; a topic id stands without it.
+OUTSIDE = "outside/"
+DANGER_KINDS = ("emergency", "urgent", "crisis", "lookalike", "calm")
 # What a question is about, and how kindly it can be sent on.
 KINDS: dict[str, Phrase] = {
     "fillers": Phrase.OUTSIDE_COSMETOLOGY,
@@ -43,19 +46,36 @@ def parse_outside(document: Document) -> tuple[tuple[Labelled, ...], list[Proble
     """Near misses by language and kind."""
     questions: list[Labelled] = []
     problems = list(_read(document, questions))
-    problems += [
-        Problem(document.path, row.line, f"unknown kind `{row.label}`; known: {', '.join(KINDS)}")
-        for row in {row.label: row for row in questions}.values()
-        if row.label not in KINDS
-    ]
-    return tuple(questions), problems
+    return tuple(questions), [*problems, *_unknown_kinds(document, questions)]
 
 
-def parse_topics(document: Document) -> tuple[tuple[Labelled, ...], list[Problem]]:
-    """Questions by language and topic: those for calibration, and those on topics that have no article yet."""
+def parse_calibration(document: Document) -> tuple[tuple[Labelled, ...], list[Problem]]:
+    """Questions by language and topic, or by `outside/<kind>` where they must not be answered."""
     questions: list[Labelled] = []
     problems = list(_read(document, questions))
-    return tuple(questions), problems
+    apart = [row for row in questions if row.label.startswith(OUTSIDE)]
+    if not problems and (not apart or len(apart) == len(questions)):
+        problems.append(Problem(document.path, 1, f"needs questions of topics and some under `{OUTSIDE}<kind>`"))
+    kinds = [replace(row, label=row.label.removeprefix(OUTSIDE)) for row in apart]
+    return tuple(questions), [*problems, *_unknown_kinds(document, kinds)]
+
+
+def parse_danger(document: Document) -> tuple[tuple[Labelled, ...], list[Problem]]:
+    """Phrases by language and `<kind>/<sign>`; the kinds that must raise nothing are `lookalike` and `calm`."""
+    phrases: list[Labelled] = []
+    problems = list(_read(document, phrases))
+    problems += [
+        Problem(document.path, row.line, f"`{row.label}` must begin with one of {', '.join(DANGER_KINDS)}")
+        for row in {row.label: row for row in phrases}.values()
+        if row.label.split("/")[0] not in DANGER_KINDS
+    ]
+    return tuple(phrases), problems
+
+
+def _unknown_kinds(document: Document, questions: Sequence[Labelled]) -> Iterator[Problem]:
+    for row in {row.label: row for row in questions}.values():
+        if row.label not in KINDS:
+            yield Problem(document.path, row.line, f"unknown kind `{row.label}`; known: {', '.join(KINDS)}")
 
 
 def _read(document: Document, questions: list[Labelled]) -> Iterator[Problem]:

@@ -25,27 +25,32 @@ from zipfile import BadZipFile
 import numpy as np
 
 from bot.errors import EncoderMismatch, KnowledgeError, StorageError, VersionError
-from bot.messages import Lang
+from bot.messages import LANGS, Lang
 from bot.ports import Encoder, Vectors
 from bot.retrieval.articles import Article, Passage, digest, passages
 from bot.retrieval.catalogue import parse_catalogue
 from bot.retrieval.check import check
 from bot.retrieval.clinic import parse_clinic
 from bot.retrieval.confidence import Confidence
+from bot.retrieval.danger import DangerModel, danger_passages
 from bot.retrieval.documents import Document, read_yaml
 from bot.retrieval.evidence import Fitted, Index
 from bot.retrieval.folder import Knowledge, fingerprint, read_folder
+from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
+from bot.retrieval.limits import parse_brands, parse_limits
 from bot.retrieval.problems import Problem, errors
 from bot.retrieval.redflags import parse_red_flags
 from bot.retrieval.references import parse_sources
 from bot.retrieval.semantic import centred
-from bot.retrieval.topics import TopicModel
-from bot.retrieval.writing import Tongues, essence, without_latin
+from bot.retrieval.topics import Solution, TopicModel
+from bot.retrieval.writing import Tongues, essence, ordinary_words, without_latin
 
 # Raised when the files of a version change their meaning: older versions are then built anew.
-FORMAT = 3
+FORMAT = 4
 NO_ENCODER = "none"
+# Files of the folder that a version holds as they are.
+_KEPT_FILES = ("catalogue.yml", "sources.yml", "clinic.yml", "red_flags.yml", "limits.yml", "brands.yml")
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
 # A build takes minutes: what it leaves behind is nobody's after this many seconds.
@@ -157,6 +162,10 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
     clinic, _ = parse_clinic(document("clinic.yml"))
     if clinic is None:
         raise VersionError(f"The library version {name} has no clinic profile; run `mimika knowledge build`.")
+    red_flags, _ = parse_red_flags(document("red_flags.yml"))
+    limits, _ = parse_limits(document("limits.yml"))
+    if red_flags is None or limits is None:
+        raise VersionError(f"The library version {name} has no danger signs or limits; run `mimika knowledge build`.")
     centre = content["centre"]
     return Library(
         version=name,
@@ -164,7 +173,12 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         articles=_articles(content["articles"]),
         signed_copies=_articles(content["signed"]),
         sources=parse_sources(document("sources.yml"))[0],
-        red_flags=parse_red_flags(document("red_flags.yml"))[0],
+        red_flags=red_flags,
+        limits=limits,
+        brands=parse_brands(document("brands.yml"))[0],
+        ordinary=frozenset(content["ordinary"]),
+        forms=Forms(content["forms"]),
+        danger=DangerModel.load(folder / "danger") if (folder / "danger").is_dir() else None,
         clinic=clinic,
         wording=content["wording"],
         tongues=Tongues(**content["tongues"]),
@@ -194,14 +208,19 @@ def _write(
 ) -> None:
     found = all_passages(knowledge, examples)
     held_out = calibration_passages(knowledge)
-    raw = vectors([*found, *held_out], encoder, data_dir, progress)
-    fitted = _fitted(found, held_out, raw, encoder, data_dir, progress)
+    alarming = danger_passages(knowledge.danger_examples)
+    raw = vectors([*found, *held_out, *alarming], encoder, data_dir, progress)
+    fitted = _fitted(found, held_out, None if raw is None else raw[: -len(alarming)], encoder, data_dir, progress)
     fitted.index.save(folder)
+    if raw is not None and fitted.centre is not None:
+        _danger(found, alarming, centred(raw, fitted.centre), data_dir).save(folder / "danger")
     content = {
         "articles": [_plain(article) for article in knowledge.articles.values()],
         "signed": [_plain(article) for article in knowledge.signed_copies.values()],
-        "files": {name: _data(root, name) for name in ("catalogue.yml", "sources.yml", "clinic.yml", "red_flags.yml")},
+        "files": {name: _data(root, name) for name in _KEPT_FILES},
         "wording": knowledge.wording,
+        "ordinary": sorted(ordinary_words(passage.text for passage in found)),
+        "forms": Forms.of_phrases(_phrases(knowledge)).known,
         "tongues": asdict(tongues(knowledge, examples)),
         "passages": [asdict(passage) for passage in found],
         "confidence": fitted.confidence.to_json(),
@@ -235,14 +254,17 @@ def _fitted(
     # scikit-learn and SciPy take a second and 100 MB: only a build that fits pays for them.
     from bot.retrieval.fitting import fit
 
-    fitted = fit(found, held_out, raw, progress)
     kept.parent.mkdir(parents=True, exist_ok=True)
+    earlier = sorted(kept.parent.glob("*/solution.npz"), key=lambda path: path.stat().st_mtime)
+    fitted, solution = fit(found, held_out, raw, progress, _solution(earlier[-1]) if earlier else None)
     for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".fitting-", dir=kept.parent) as made:
         folder = Path(made) / "fit"
         folder.mkdir()
         fitted.index.model.save(folder / "topics")
+        solution.save(folder / "solution.npz")
         centre_rows = None if fitted.centre is None else fitted.centre.tolist()
         content = {"confidence": fitted.confidence.to_json(), "centre": centre_rows}
         (folder / "fit.json").write_text(json.dumps(content), encoding="utf-8")
@@ -252,11 +274,50 @@ def _fitted(
     return fitted
 
 
+def _phrases(knowledge: Knowledge) -> dict[Lang, list[str]]:
+    """Every text of the clinicians' lists in which a word stands for all its forms."""
+    flags, limits = knowledge.red_flags, knowledge.limits
+    rows = [
+        *((sign.phrases, sign.unless) for sign in flags.signs),
+        *((one.phrases, one.unless) for one in limits.limits),
+    ]
+    return {
+        lang: [
+            *flags.words[lang].values(),
+            *limits.words[lang].values(),
+            *flags.insists[lang],
+            *flags.idioms[lang],
+            *(text for softener in flags.softeners for text in softener.phrases[lang]),
+            *(text for phrases, unless in rows for text in (*phrases[lang], *unless[lang])),
+        ]
+        for lang in LANGS
+    }
+
+
+def _danger(found: Sequence[Passage], alarming: Sequence[Passage], near: Vectors, data_dir: Path) -> DangerModel:
+    """Fit the second net, starting from what the last fit found."""
+    from bot.retrieval.danger import fit_danger
+
+    calm = [number for number, passage in enumerate(found) if passage.kind not in ("title", "paragraph")]
+    rows = [*range(len(near) - len(alarming), len(near)), *calm]
+    kept = data_dir / "fits" / "danger.npz"
+    model, solution = fit_danger(alarming, [found[number] for number in calm], near[rows], _solution(kept))
+    solution.save(kept)
+    return model
+
+
+def _solution(path: Path) -> Solution | None:
+    """An earlier solution to start from; one that can't be read only costs time."""
+    try:
+        return Solution.load(path)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
 def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Passage]:
     """Everything that can be found: articles, what must not be answered, and the dialogue's intents."""
     found = [passage for article in knowledge.articles.values() for passage in passages(article)]
-    apart = (*knowledge.outside, *knowledge.uncovered)
-    found += [Passage(f"outside/{row.label}", row.lang, "outside", essence(row.text)) for row in apart]
+    found += [Passage(f"outside/{row.label}", row.lang, "outside", essence(row.text)) for row in knowledge.outside]
     found += [Passage(f"intent/{row.intent}", row.lang, "intent", essence(row.text)) for row in examples]
     return found
 

@@ -24,6 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _STRETCHED = re.compile(r"([^\W\d_])\1{3,}")
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*")
+_WORD = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*")
 _LETTER = re.compile(r"[^\W_]")
 _CYRILLIC = re.compile(r"[а-яёА-ЯЁ]")
 _LATIN = re.compile(r"[a-zA-Z]")
@@ -199,3 +200,9 @@ def questions(text: str) -> list[str]:
 def without_latin(text: str) -> str:
     """Drop words in Latin letters, so that a Russian text teaches only Russian letters."""
     return _LATIN_WORD.sub(" ", text)
+
+
+def ordinary_words(texts: Iterable[str]) -> set[str]:
+    """Words, in small letters and with е for ё, that stand in at least two of these texts."""
+    counts = Counter(word for text in texts for word in set(_WORD.findall(text.lower().replace("ё", "е"))))
+    return {word for word, count in counts.items() if count > 1}

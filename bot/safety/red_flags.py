@@ -1,55 +1,116 @@
-"""Text -> RedFlag or None: emergencies and crises in plain words, from the clinicians' list.
+"""Text -> Alarm or none: emergencies, urgent signs and crises, by the clinicians' list alone.
 
-A first net: it needs no model, network or database, and knows the listed phrases only.
+The first net. It needs no model, network or database; `second_net` may add an alarm, and nothing takes one away.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from bot.retrieval.redflags import RedFlag
-from bot.retrieval.writing import clean, other_layout, transliterated
+from bot.messages import LANGS
+from bot.retrieval.lexical import Forms
+from bot.retrieval.redflags import KINDS, DangerKind, RedFlags, Sign
+from bot.safety.phrases import Book, Match, Message, Phrase, Vocabulary, parse, read
+from bot.safety.spelling import key
 
-# Other words that may stand between two words of a phrase: «не могу уже вторые сутки глотать».
-GAP = 4
-# Words looked at: a longer message is a wall of text, and the work on it must end.
-_MOST_WORDS = 700
-
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+# How many words before a word of danger a "not" still takes it back: «не очень трудно», "no real trouble".
+_NEGATED_WITHIN = 2
 
 
-def red_flag(text: str, flags: Sequence[RedFlag]) -> RedFlag | None:
-    """The gravest sign a text names: a crisis before an emergency, else the first of the list.
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A danger that a message names; `reply` is the name of its fixed text in `red_flags.yml`."""
 
-    The text is read as typed, as Russian in Latin letters, and as typed on the other keyboard layout.
+    kind: DangerKind
+    sign: str
+    reply: str
+
+
+class Watch:
+    """The whole list, ready to read messages by.
+
+    Args:
+        ordinary: words of ordinary questions, which no slip of the finger turns into words of danger.
+        forms: inflections known already.
+
+    Raises:
+        ValueError: a phrase can't be read; names it.
     """
-    plain = clean(text).lower().replace("ё", "е").replace("’", "'")
-    typed = (plain, transliterated(plain), other_layout(plain, "ru"), other_layout(plain, "en"))
-    readings = [_words(reading.replace("ё", "е")) for reading in dict.fromkeys(typed)]
-    found = [flag for flag in flags if any(_says(words, phrase) for words in readings for phrase in flag.phrases)]
-    return min(found, key=lambda flag: flag.kind != "crisis", default=None)
 
+    def __init__(self, flags: RedFlags, ordinary: Collection[str] = (), forms: Forms | None = None) -> None:
+        self._vocabulary = Vocabulary(
+            ordinary=frozenset(ordinary),
+            forms=forms or Forms(),
+            fillers={lang: frozenset(key(word, lang) for word in flags.fillers[lang]) for lang in LANGS},
+        )
+        self._signs = {sign.id: sign for sign in flags.signs}
+        self._kinds = {f"soft/{one.id}": set(one.kinds) for one in flags.softeners}
+        rows: list[tuple[str, Phrase]] = []
+        for lang in LANGS:
 
-def _words(text: str) -> list[str]:
-    return [match[0] for match in _WORD.finditer(text)][:_MOST_WORDS]
+            def add(name: str, texts: Sequence[str]) -> None:
+                for text in texts:
+                    try:
+                        phrase = parse(text, lang, flags.words[lang], self._vocabulary)  # noqa: B023  # used at once
+                    except ValueError as error:
+                        raise ValueError(f"the phrase «{text}» of {name} {error}") from error
+                    rows.append((name, phrase))
 
+            for sign in flags.signs:
+                add(f"sign/{sign.id}", sign.phrases[lang])
+                add(f"unless/{sign.id}", sign.unless[lang])
+            for softener in flags.softeners:
+                add(f"soft/{softener.id}", softener.phrases[lang])
+            add("insists", flags.insists[lang])
+            add("idiom", flags.idioms[lang])
+        self._negators = frozenset(
+            self._vocabulary.number(f"{word}!", lang) for lang in LANGS for word in flags.negators[lang]
+        )
+        self._book = Book(rows)
 
-def _says(words: Sequence[str], phrase: Sequence[str]) -> bool:
-    starts = [place for place, word in enumerate(words) if _fits(word, phrase[0])]
-    return any(_goes_on(words, start, phrase) for start in starts)
+    def alarms(self, text: str) -> list[Alarm]:
+        """Every danger that a text names, gravest kind first, one per kind and reply."""
+        found: dict[tuple[DangerKind, str], Alarm] = {}
+        for message in read(text, self._vocabulary):
+            for sign in self._named(message):
+                found.setdefault((sign.kind, sign.reply), Alarm(sign.kind, sign.id, sign.reply))
+        return sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind))
 
+    def _named(self, message: Message) -> list[Sign]:
+        """The signs that a message names, less those that its sentence takes back."""
+        signs: list[tuple[Sign, Match]] = []
+        besides: dict[int, set[str]] = {}
+        insisting: set[int] = set()
+        for name, _, match in self._book.find(message):
+            head, _, rest = name.partition("/")
+            if head == "sign":
+                signs.append((self._signs[rest], match))
+            elif head == "insists":
+                insisting.add(match.sentence)
+            else:
+                besides.setdefault(match.sentence, set()).add(name)
+        named = []
+        for sign, match in signs:
+            beside = besides.get(match.sentence, set())
+            soft = {name for name in beside if sign.kind in self._kinds.get(name, ())}
+            if (
+                "idiom" in beside
+                or f"unless/{sign.id}" in beside
+                or (soft and match.sentence not in insisting)
+                or self._negated(message, match)
+            ):
+                continue
+            named.append(sign)
+        return named
 
-def _goes_on(words: Sequence[str], start: int, phrase: Sequence[str]) -> bool:
-    """Whether the rest of the phrase follows, each word within the gap; the nearest match of each is enough."""
-    place = start
-    for wanted in phrase[1:]:
-        near = range(place + 1, min(place + 2 + GAP, len(words)))
-        place = next((number for number in near if _fits(words[number], wanted)), -1)
-        if place < 0:
-            return False
-    return True
-
-
-def _fits(word: str, wanted: str) -> bool:
-    return word.startswith(wanted[:-1]) if wanted.endswith("*") else word == wanted
+    def _negated(self, message: Message, match: Match) -> bool:
+        """Whether a "not" that is no part of the phrase stands right before one of its words."""
+        for place in match.places:
+            before, seen = place - 1, 0
+            while before >= 0 and seen < _NEGATED_WITHIN and message.sentences[before] == match.sentence:
+                if before not in match.places and self._negators & message.tokens[before].words:
+                    return True
+                seen += not message.tokens[before].filler
+                before -= 1
+        return False

@@ -20,7 +20,7 @@ from aiogram.exceptions import (
 )
 from aiogram.types import BotCommand, User
 
-from bot.adapters.memory import MemoryCallbacks, MemoryMessageMap, MemorySessions
+from bot.adapters.memory import MemoryAlerts, MemoryCallbacks, MemoryMessageMap, MemorySessions
 from bot.adapters.telegram.gateway import Gateway
 from bot.adapters.telegram.incoming import UPDATES
 from bot.adapters.telegram.sending import TelegramOutbox
@@ -66,6 +66,7 @@ async def run(app: App) -> None:
         MemorySessions(),
         outbox,
         callbacks,
+        MemoryAlerts(),
         app.clock,
         lambda: app.shelf.library.wording,
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError
 from aiogram.types import CallbackQuery, Update
 
-from bot.adapters.telegram.incoming import CHANNEL, chat_of, from_message, from_press
+from bot.adapters.telegram.incoming import CHANNEL, chat_of, from_message, from_press, text_of
 from bot.conversation import Conversation
-from bot.messages import ChatId, ChatState, Edit, Incoming, Key, Kind, Leaving, Outcome, Reply
-from bot.ports import Callbacks, Clock, Outbox, Sessions
+from bot.messages import Alert, ChatId, ChatState, Edit, Incoming, Key, Kind, Leaving, Outcome, Reply
+from bot.ports import Alerts, Callbacks, Clock, Outbox, Sessions
 from bot.wording import Phrase, Wording
 
 log = structlog.get_logger()
@@ -41,15 +42,18 @@ class Gateway:
         sessions: Sessions,
         outbox: Outbox,
         callbacks: Callbacks,
+        alerts: Alerts,
         clock: Clock,
         wording: Callable[[], Wording],
     ) -> None:
         self._name, self._bot, self._conversation = name, bot, conversation
-        self._sessions, self._outbox = sessions, outbox
+        self._sessions, self._outbox, self._alerts = sessions, outbox, alerts
         self._callbacks, self._clock, self._wording = callbacks, clock, wording
         self._waiting: dict[int, deque[Update]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._seen: dict[int, None] = {}
+        # Care mode of chats whose state could not be kept; lost with the process, which is better than not there.
+        self._cared_for: dict[ChatId, ChatState] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     async def take(self, update: Update) -> None:
@@ -62,11 +66,17 @@ class Gateway:
         chat = chat_of(update)
         if chat is None:
             return
+        if self._conversation.alarms(text_of(update)):
+            # Ahead of everything that waits for this chat.
+            self._keep(asyncio.create_task(self._danger(chat, update)))
+            return
         if chat in self._waiting:
             self._waiting[chat].append(update)
             return
         self._waiting[chat] = deque([update])
-        task = asyncio.create_task(self._work(chat))
+        self._keep(asyncio.create_task(self._work(chat)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._workers.add(task)
         task.add_done_callback(self._workers.discard)
 
@@ -88,7 +98,22 @@ class Gateway:
             queue.popleft()
         del self._waiting[chat]
 
-    async def _handle(self, update: Update) -> None:
+    async def _danger(self, chat: int, update: Update) -> None:
+        """Answer a danger at once. Where the chat's state can't be read or kept, the reply goes out all the same."""
+        try:
+            await self._handle(update, ahead=True)
+        except Exception:
+            log.exception("danger_without_storage", update=update.update_id)
+            message = update.message or update.edited_message
+            incoming = from_message(self._name, message, edited=False) if message else None
+            if incoming is None:
+                return
+            outcome = await asyncio.to_thread(self._conversation.answer, incoming, ChatState())
+            self._cared_for[incoming.chat_id] = outcome.state
+            await self._outbox.put(incoming.chat_id, list(outcome.replies), incoming.message_id, ahead=True)
+            await self._alert(incoming.chat_id, outcome)
+
+    async def _handle(self, update: Update, *, ahead: bool = False) -> None:
         if update.callback_query is not None:
             incoming: Incoming | None = await self._press(update.callback_query)
         elif update.edited_message is not None:
@@ -98,7 +123,7 @@ class Gateway:
         else:
             incoming = None
         if incoming is not None:
-            await self._turn(incoming)
+            await self._turn(incoming, ahead=ahead)
 
     async def _press(self, query: CallbackQuery) -> Incoming:
         """What a pressed button means; the sand-glass on it is taken away whether or not we still know it."""
@@ -108,24 +133,41 @@ class Gateway:
         payload = await self._callbacks.find(chat_id, query.data or "")
         return from_press(self._name, query, payload or "", self._clock.now())
 
-    async def _turn(self, incoming: Incoming) -> None:
+    async def _turn(self, incoming: Incoming, *, ahead: bool) -> None:
         if incoming.text:
             self._behind(self._typing(int(incoming.chat_id.chat)))
         for _ in range(_ATTEMPTS):
             state, version = await self._sessions.load(incoming.chat_id)
+            state = self._with_care(incoming.chat_id, state)
             # Encoding takes milliseconds of pure computing: in a thread, the other chats go on meanwhile.
             outcome: Outcome = await asyncio.to_thread(self._conversation.answer, incoming, state)
             if await self._sessions.save(incoming.chat_id, outcome.state, version):
                 break
         else:
             raise RuntimeError("the chat's state changed under every attempt")
-        await self._outbox.put(incoming.chat_id, _leaving(incoming, outcome), incoming.message_id)
+        self._cared_for.pop(incoming.chat_id, None)
+        await self._outbox.put(incoming.chat_id, _leaving(incoming, outcome), incoming.message_id, ahead=ahead)
+        await self._alert(incoming.chat_id, outcome)
         log.info(
             "turn_done",
             turn=incoming.turn,
             kinds=[str(reply.kind) for reply in outcome.replies],
             topics=[topic for reply in outcome.replies for topic in reply.topics],
         )
+
+    def _with_care(self, chat_id: ChatId, state: ChatState) -> ChatState:
+        """The state with the care mode of an alarm that storage did not take."""
+        kept = self._cared_for.get(chat_id)
+        return state if kept is None else replace(state, care_until=kept.care_until, care_for=kept.care_for)
+
+    async def _alert(self, chat_id: ChatId, outcome: Outcome) -> None:
+        """Raise the alerts of a turn; the patient hears of staff only where one really was reached."""
+        reached = [
+            await self._alerts.raise_alert(chat_id, effect) for effect in outcome.effects if isinstance(effect, Alert)
+        ]
+        if any(reached):
+            text = self._wording()(outcome.language, Phrase.CARE_ALERTED)
+            await self._outbox.put(chat_id, [Reply(Kind.CHAT, text)], "alert", ahead=True)
 
     async def _apologise(self, chat: int, update: Update) -> None:
         chat_id = ChatId(self._name, CHANNEL, str(chat))

@@ -38,10 +38,16 @@ def chat_of(update: Update) -> int | None:
     return chat.id if chat.type == "private" else None
 
 
+def text_of(update: Update) -> str:
+    """Whatever words an update carries: text, caption, or the note of a contact."""
+    message = update.message or update.edited_message
+    return _words(message) if message is not None else ""
+
+
 def from_message(bot: str, message: Message, *, edited: bool) -> Incoming | None:
     """A message or its edit; None for what Telegram itself says (a pinned message, a changed title)."""
     attachment = _attachment(message)
-    text = message.text or message.caption or ""
+    text = _words(message)
     if not text and attachment is None and message.contact is None:
         return None
     sender = message.from_user
@@ -79,6 +85,13 @@ def from_press(bot: str, query: CallbackQuery, payload: str, at: datetime) -> In
         press=payload,
         language_hint=query.from_user.language_code,
     )
+
+
+def _words(message: Message) -> str:
+    if message.text or message.caption:
+        return message.text or message.caption or ""
+    card = (message.contact.vcard or "") if message.contact else ""
+    return " ".join(line.partition(":")[2] for line in card.splitlines() if line.upper().startswith("NOTE"))
 
 
 def _attachment(message: Message) -> Attachment | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeVar
 
 import structlog
@@ -46,14 +46,20 @@ class TelegramOutbox:
         self._senders: set[asyncio.Task[None]] = set()
         self._next_send = 0.0
 
-    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str) -> None:
+    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False) -> None:
         if not leaving:
+            return
+        if ahead:
+            self._start(self._try_to_send(chat_id, leaving, cause, ahead=True))
             return
         if chat_id in self._waiting:
             self._waiting[chat_id].append((leaving, cause))
             return
         self._waiting[chat_id] = deque([(leaving, cause)])
-        task = asyncio.create_task(self._send_all(chat_id))
+        self._start(self._send_all(chat_id))
+
+    def _start(self, sending: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(sending)
         self._senders.add(task)
         task.add_done_callback(self._senders.discard)
 
@@ -66,18 +72,23 @@ class TelegramOutbox:
         queue = self._waiting[chat_id]
         while queue:
             leaving, cause = queue[0]
-            try:
-                await self._send(chat_id, leaving, cause)
-            except TelegramForbiddenError:
-                log.info("patient_unreachable", chat=str(chat_id))
-            except TelegramAPIError as error:
-                log.error("reply_not_sent", chat=str(chat_id), cause=cause, error=type(error).__name__)
-            except Exception:
-                log.exception("sending_failed", chat=str(chat_id), cause=cause)
+            await self._try_to_send(chat_id, leaving, cause)
             queue.popleft()
         del self._waiting[chat_id]
 
-    async def _send(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str) -> None:
+    async def _try_to_send(
+        self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False
+    ) -> None:
+        try:
+            await self._send(chat_id, leaving, cause, ahead)
+        except TelegramForbiddenError:
+            log.info("patient_unreachable", chat=str(chat_id))
+        except TelegramAPIError as error:
+            log.error("reply_not_sent", chat=str(chat_id), cause=cause, error=type(error).__name__)
+        except Exception:
+            log.exception("sending_failed", chat=str(chat_id), cause=cause)
+
+    async def _send(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, ahead: bool) -> None:
         """Send the parts of one turn. Edits take over the messages of the earlier answer, in order."""
         earlier = await self._messages.sent(chat_id, cause) if any(isinstance(one, Edit) for one in leaving) else []
         free = [message_id for _, message_id in earlier]
@@ -90,13 +101,14 @@ class TelegramOutbox:
             for number, (html, text) in enumerate(pairs):
                 last = number == len(pairs) - 1
                 markup = await self._markup(chat_id, reply.buttons) if last else None
-                message_id = await self._deliver(chat_id, html, text, markup, free.pop(0) if free else None)
+                over = free.pop(0) if free else None
+                message_id = await self._deliver(chat_id, html, text, markup, over, ahead)
                 await self._messages.note(chat_id, cause, reply.key, message_id)
         for message_id in free:
             await self._quietly(self._bot.delete_message, int(chat_id.chat), int(message_id))
 
     async def _deliver(
-        self, chat_id: ChatId, html: str, text: str, markup: InlineKeyboardMarkup | None, over: str | None
+        self, chat_id: ChatId, html: str, text: str, markup: InlineKeyboardMarkup | None, over: str | None, ahead: bool
     ) -> str:
         """Send one message, or put it over an earlier one; returns its id."""
         chat = int(chat_id.chat)
@@ -108,6 +120,7 @@ class TelegramOutbox:
                     lambda body, mode: self._bot.edit_message_text(
                         body, chat_id=chat, message_id=int(over), parse_mode=mode, reply_markup=markup
                     ),
+                    ahead,
                 )
                 return over
             except TelegramBadRequest as error:
@@ -115,22 +128,27 @@ class TelegramOutbox:
                     return over
                 # Too old to be edited, or gone: the corrected answer is then a new message.
         sent = await self._with_fallback(
-            html, text, lambda body, mode: self._bot.send_message(chat, body, parse_mode=mode, reply_markup=markup)
+            html,
+            text,
+            lambda body, mode: self._bot.send_message(chat, body, parse_mode=mode, reply_markup=markup),
+            ahead,
         )
         assert isinstance(sent, Message)
         return str(sent.message_id)
 
-    async def _with_fallback(self, html: str, text: str, call: Callable[[str, str | None], Awaitable[T]]) -> T:
+    async def _with_fallback(
+        self, html: str, text: str, call: Callable[[str, str | None], Awaitable[T]], ahead: bool
+    ) -> T:
         """Send as HTML; where Telegram can't parse it, once more as plain text."""
         try:
-            return await self._patiently(lambda: call(html, "HTML"))
+            return await self._patiently(lambda: call(html, "HTML"), ahead)
         except TelegramBadRequest as error:
             if "can't parse entities" not in error.message:
                 raise
             log.error("markup_refused", length=len(html))
-            return await self._patiently(lambda: call(text, None))
+            return await self._patiently(lambda: call(text, None), ahead)
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, call: Callable[[], Awaitable[T]], ahead: bool) -> T:
         """Call until Telegram takes it; waits as long as it is told to, and longer each time it fails.
 
         A connection that broke after Telegram had acted can't be told from one that broke before: the message is
@@ -138,7 +156,8 @@ class TelegramOutbox:
         """
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
-            await self._pace()
+            if not ahead:
+                await self._pace()
             try:
                 return await call()
             except TelegramRetryAfter as error:

@@ -1,0 +1,91 @@
+"""The second net: how near a message is to examples of danger, by meaning and by letters.
+
+It may only raise an alarm, never lower one; without an encoder it does not exist, and the first net stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.messages import Lang
+from bot.ports import Vectors
+from bot.retrieval.articles import Passage
+from bot.retrieval.questions import Labelled
+from bot.retrieval.redflags import KINDS, DangerKind
+from bot.retrieval.topics import Solution, TopicModel, fit_topics
+from bot.retrieval.writing import essence
+
+# The label of everything that raises nothing.
+_CALM = "calm"
+_LANDMARKS = 2000
+# How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
+# what it costs in false alarms. A crisis is told in the most roundabout words, so it needs the least.
+ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.5, "emergency": 0.5, "urgent": 0.6}
+# After an alarm the next messages are watched more closely: a crisis goes on in half sentences.
+CLOSER = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A kind of danger, the sign it is most like, and how much the message is of that kind (about 0 to 1)."""
+
+    kind: DangerKind
+    sign: str
+    score: float
+
+
+@dataclass(frozen=True)
+class DangerModel:
+    """A topic model whose labels are `<kind>/<sign>` and `calm`."""
+
+    model: TopicModel
+
+    def suspects(self, text: str, lang: Lang, vector: Vectors | None, *, closely: bool = False) -> Suspicion | None:
+        """The danger a message seems to speak of, the likeliest kind first; None where it is calm enough.
+
+        Args:
+            vector: centred, shape (1, d), unit row.
+            closely: the chat has just had an alarm.
+        """
+        scores = dict(zip(self.model.labels, self.model.scores(text, lang, vector).tolist(), strict=True))
+        found = []
+        for kind in KINDS:
+            own = {label: score for label, score in scores.items() if label.startswith(f"{kind}/")}
+            total = sum(own.values())
+            needed = ALARM_FROM[kind] * (CLOSER if closely else 1)
+            if own and total >= needed:
+                sign = max(own, key=lambda label: own[label]).removeprefix(f"{kind}/")
+                found.append((total - needed, Suspicion(kind, sign, total)))
+        return max(found, key=lambda row: row[0])[1] if found else None
+
+    def save(self, folder: Path) -> None:
+        self.model.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> DangerModel:
+        return cls(TopicModel.load(folder))
+
+
+def danger_passages(examples: Iterable[Labelled]) -> list[Passage]:
+    """The examples as texts to be encoded, labelled as the model knows them."""
+    return [
+        Passage(row.label if row.label.split("/")[0] in KINDS else _CALM, row.lang, "danger", essence(row.text))
+        for row in examples
+    ]
+
+
+def fit_danger(
+    examples: Sequence[Passage], calm: Sequence[Passage], vectors: Vectors, start: Solution | None = None
+) -> tuple[DangerModel, Solution]:
+    """Fit on the examples against everything ordinary (build time).
+
+    Args:
+        calm: the library's own questions, outside questions and the dialogue's examples.
+        vectors: centred, of examples and calm texts in that order.
+    """
+    texts = [(passage.text, passage.lang) for passage in (*examples, *calm)]
+    labels = [*(passage.label for passage in examples), *(_CALM for _ in calm)]
+    model, solution = fit_topics(texts, labels, vectors, start, _LANDMARKS)
+    return DangerModel(model), solution

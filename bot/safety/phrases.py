@@ -1,0 +1,356 @@
+"""The clinicians' phrases: a small language of words that stand near each other, and what of a message fits them.
+
+A phrase is a row of parts that stand in one sentence, in any order, with a few other words between:
+
+    трудно дышать        both words, in any inflection
+    не_могу дышать       `_` joins words that follow each other
+    (рука|нога) слабая   one of several; мне_(16|17) is мне_16 or мне_17
+    $cannot swallow      a group of words that the file names once
+    нет!                 this form only
+    дыш*                 any ending
+
+A word also fits when it is typed with Latin letters, on the wrong keyboard, with one slip, stretched or run together
+with its neighbours: see `spelling`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from bot.messages import Lang
+from bot.retrieval.lexical import Forms
+from bot.retrieval.writing import clean, other_layout
+from bot.safety.spelling import (
+    LONGEST_WORD,
+    SLIPS_FROM,
+    key,
+    letters,
+    one_slip_apart,
+    single,
+    slips,
+    sound,
+)
+
+# Other words that may stand between the parts of a phrase.
+GAP = 4
+# Words read: a longer message is a wall of text, and the work on it must end.
+MOST_WORDS = 700
+# Places where one part stands that are looked at: in a message that repeats one word without end, the first will do.
+_MOST_PLACES = 12
+# Longest word looked for in a run of letters without spaces, and how many such runs of one message are taken apart.
+_LONGEST_PIECE, _MOST_RUNS = 14, 24
+# Unknown words of one message that are looked up with a slip of the finger: no message a person wrote has more.
+_MOST_UNKNOWN = 200
+
+_TOKEN = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*|[.!?…;\n]+")
+_LETTERS = re.compile(r"[a-zа-яё]")
+_LATIN = re.compile(r"[a-z]")
+_CYRILLIC = re.compile(r"[а-яё]")
+_PART = re.compile(r"(?:[^\s()]|\([^()]+\))+")
+_CHOICE = re.compile(r"\(([^()]+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """`parts` stand near each other; each part is one of several rows of word numbers that follow each other."""
+
+    parts: tuple[tuple[tuple[int, ...], ...], ...]
+    lang: Lang
+    text: str
+
+    @property
+    def words(self) -> int:
+        return sum(min(len(row) for row in part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a phrase stands in a message: the places of its words, and the sentence they are in."""
+
+    places: tuple[int, ...]
+    sentence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a message, and the words of phrases it may be."""
+
+    text: str
+    words: frozenset[int]
+    filler: bool
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """All words of all phrases by every key they may be typed as."""
+
+    exact: dict[Lang, dict[str, set[int]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
+    slipped: dict[Lang, dict[str, tuple[str, ...]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
+    # By language and length: beginnings of words with any ending.
+    endings: dict[Lang, dict[int, dict[str, set[int]]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
+    numbers: dict[tuple[str, Lang], int] = field(default_factory=dict)
+    # Words of ordinary questions: they mean themselves, however near a word of danger they are spelt.
+    ordinary: frozenset[str] = frozenset()
+    # Keys of words that may stand between words that follow each other, and in a run of letters without spaces.
+    fillers: Mapping[Lang, frozenset[str]] = field(default_factory=lambda: {"ru": frozenset(), "en": frozenset()})
+    longest: int = 0
+    # Whether a word may be one slip of the finger away: danger must be heard through typos, limits need not.
+    slips: bool = True
+    forms: Forms = field(default_factory=Forms)
+
+    def number(self, word: str, lang: Lang) -> int:
+        """The number of a word as a phrase writes it, known under all its keys from now on."""
+        known = self.numbers.get((word, lang))
+        if known is not None:
+            return known
+        number = self.numbers[word, lang] = len(self.numbers)
+        if word.endswith("*"):
+            begins = key(word[:-1], lang)
+            self.endings[lang].setdefault(len(begins), {}).setdefault(begins, set()).add(number)
+            return number
+        forms = [word[:-1]] if word.endswith("!") else self.forms.of(word, lang)
+        for form in {key(form, lang) for form in forms} - {""}:
+            self.exact[lang].setdefault(form, set()).add(number)
+            self.longest = max(self.longest, len(form))
+            if self.slips and len(form) >= SLIPS_FROM:
+                self._learn_slips(form, self.slipped[lang])
+        return number
+
+    def _learn_slips(self, form: str, slipped: dict[str, tuple[str, ...]]) -> None:
+        for slip in slips(form):
+            if slip[0] == form[0] and form not in slipped.get(slip, ()):
+                slipped[slip] = (*slipped.get(slip, ()), form)
+
+    def keys(self, token: str) -> list[tuple[Lang, str]]:
+        """The key of a token in each language it may be of."""
+        return [("en", letters(token)), ("ru", sound(token))] if _LATIN.search(token) else [("ru", sound(token))]
+
+    def of(self, token: str, keys: Sequence[tuple[Lang, str]], *, slipped: bool) -> set[int]:
+        """The words a token may be; `slipped`: also with a slip of the finger."""
+        found: set[int] = set()
+        for lang, form in keys:
+            found.update(self.exact[lang].get(form, ()))
+            for length, endings in self.endings[lang].items():
+                found.update(endings.get(form[:length], ()))
+        if not found and slipped and self.slips and token not in self.ordinary:
+            for lang, form in keys:
+                if SLIPS_FROM <= len(form) <= self.longest + 1:
+                    found.update(*(self.exact[lang][known] for known in self._near(form, lang)))
+        return found
+
+    def _near(self, form: str, lang: Lang) -> set[str]:
+        """Known keys one slip apart that begin alike: the first letter is hardly ever the wrong one."""
+        slipped, near = self.slipped[lang], set(self.slipped[lang].get(form, ()))
+        for place in range(1, len(form)):
+            slip = form[:place] + form[place + 1 :]
+            if slip in slipped:
+                near.update(slipped[slip])
+        return {known for known in near if one_slip_apart(form, known)}
+
+    def split(self, token: str) -> list[Token] | None:
+        """A run of letters as the keys and words it is made of, if all of it is known words and fillers."""
+        langs: tuple[Lang, ...] = ("ru",) if _CYRILLIC.search(token) else ("en", "ru")
+        for lang in langs:
+            pieces = self._pieces(key(token, lang, doubled=True), lang)
+            if pieces is not None:
+                fillers, words = self.fillers[lang], self.exact[lang]
+                return [Token(piece, frozenset(words.get(piece, ())), piece in fillers) for piece in pieces]
+        return None
+
+    def _pieces(self, whole: str, lang: Lang) -> list[str] | None:
+        """The fewest known keys that make up a key."""
+        words, fillers = self.exact[lang], self.fillers[lang]
+        best: list[tuple[int, int] | None] = [(0, 0), *[None] * len(whole)]
+        for end in range(1, len(whole) + 1):
+            for start in range(max(0, end - _LONGEST_PIECE), end):
+                before, known = best[start], best[end]
+                if before is None or (known is not None and before[0] + 1 >= known[0]):
+                    continue
+                piece = single(whole[start:end])
+                if (len(piece) > 1 and piece in words) or (len(piece) < 4 and piece in fillers):
+                    best[end] = (before[0] + 1, start)
+        pieces: list[str] = []
+        end = len(whole)
+        while end:
+            step = best[end]
+            if step is None:
+                return None
+            pieces.insert(0, single(whole[step[1] : end]))
+            end = step[1]
+        return pieces if len(pieces) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text as tokens; `sentences` numbers the sentence of each, `where` has the places of each word."""
+
+    tokens: tuple[Token, ...]
+    sentences: tuple[int, ...]
+    where: Mapping[int, Sequence[int]]
+
+    def find(self, phrase: Phrase) -> Iterator[Match]:
+        """Every place where the phrase stands, one for each place of its rarest part."""
+        spans = [self._spans(part) for part in phrase.parts]
+        if not all(spans):
+            return
+        order = sorted(range(len(spans)), key=lambda part: len(spans[part]))
+        reach = phrase.words + (GAP if len(spans) > 1 else 0)
+        for first in spans[order[0]]:
+            taken, sentence = [first], self.sentences[first[0]]
+            for part in order[1:]:
+                near = min(
+                    (
+                        span
+                        for span in spans[part]
+                        if self.sentences[span[0]] == sentence
+                        and all(span[-1] < other[0] or span[0] > other[-1] for other in taken)
+                    ),
+                    key=lambda span: self._extent([*taken, span]),
+                    default=None,
+                )
+                if near is None or self._extent([*taken, near]) > reach:
+                    break
+                taken.append(near)
+            else:
+                yield Match(tuple(sorted(place for span in taken for place in span)), sentence)
+
+    def _extent(self, spans: Sequence[tuple[int, ...]]) -> int:
+        """Words from the first place to the last; fillers don't count."""
+        begin, end = min(span[0] for span in spans), max(span[-1] for span in spans)
+        inside = {place for span in spans for place in span}
+        return sum(not self.tokens[place].filler or place in inside for place in range(begin, end + 1))
+
+    def _spans(self, part: tuple[tuple[int, ...], ...]) -> list[tuple[int, ...]]:
+        found: list[tuple[int, ...]] = []
+        for row in part:
+            for start in self.where.get(row[0], ()):
+                span = self._follow(start, row)
+                if span is not None:
+                    found.append(span)
+        return found
+
+    def _follow(self, start: int, row: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The places of words that follow each other from `start`; a filler or two may stand between."""
+        places = [start]
+        for word in row[1:]:
+            place, skipped = places[-1] + 1, 0
+            while place < len(self.tokens) and skipped < 2:
+                token = self.tokens[place]
+                if word in token.words or not token.filler:
+                    break
+                place, skipped = place + 1, skipped + 1
+            if place >= len(self.tokens) or word not in self.tokens[place].words:
+                return None
+            if self.sentences[place] != self.sentences[start]:
+                return None
+            places.append(place)
+        return tuple(places)
+
+
+def parse(text: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabulary) -> Phrase:
+    """Read a phrase as it stands in the file.
+
+    Raises:
+        ValueError: it names an unknown group, or has no word in it.
+    """
+    parts: list[tuple[tuple[int, ...], ...]] = []
+    for part in _PART.findall(text.lower().replace("ё", "е")):
+        # The odd pieces stood in brackets: each of their alternatives makes a row of its own.
+        pieces = [piece.split("|") if odd % 2 else [piece] for odd, piece in enumerate(_CHOICE.split(part))]
+        several = "|".join("".join(row) for row in product(*pieces))
+        parts.append(tuple(_rows(several, lang, groups, vocabulary)))
+    if not parts:
+        raise ValueError("has no words")
+    return Phrase(tuple(parts), lang, text)
+
+
+def _rows(part: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[tuple[int, ...]]:
+    for alternative in part.split("|"):
+        alternative = alternative.strip()
+        if alternative.startswith("$"):
+            name = alternative[1:]
+            if name not in groups:
+                raise ValueError(f"names the group `${name}`, which is not there")
+            yield from _rows(groups[name].lower().replace("ё", "е"), lang, groups, vocabulary)
+            continue
+        words = [word for word in re.split(r"[_ ]+", alternative) if word]
+        if not words or not all(_LETTERS.search(word) or word.isdigit() for word in words):
+            raise ValueError(f"has «{alternative}», which is no word")
+        yield tuple(vocabulary.number(word, lang) for word in words)
+
+
+def read(text: str, vocabulary: Vocabulary) -> list[Message]:
+    """A message as typed, and as typed with the other keyboard layout on, if it could have been."""
+    plain = clean(text).lower().replace("ё", "е")
+    typed = [plain]
+    latin, cyrillic = len(_LATIN.findall(plain[:4096])), len(_CYRILLIC.findall(plain[:4096]))
+    if latin > 2 and not cyrillic:
+        typed.append(other_layout(plain, "ru").replace("ё", "е"))
+    elif cyrillic > 2 and not latin:
+        typed.append(other_layout(plain, "en"))
+    return [_message(reading, vocabulary) for reading in typed]
+
+
+def _message(text: str, vocabulary: Vocabulary) -> Message:
+    tokens: list[str] = []
+    sentences: list[int] = []
+    sentence = 0
+    for found in _TOKEN.finditer(text):
+        token = found[0][:LONGEST_WORD]
+        if not token[0].isalnum():
+            sentence += 1
+            continue
+        if len(tokens) >= MOST_WORDS:
+            break
+        tokens.append(token)
+        sentences.append(sentence)
+    known: dict[str, list[Token]] = {}
+    flat: list[Token] = []
+    numbers: list[int] = []
+    runs = unknown = 0
+    for token, number in zip(tokens, sentences, strict=True):
+        pieces = known.get(token)
+        if pieces is None:
+            keys = vocabulary.keys(token)
+            words = vocabulary.of(token, keys, slipped=unknown < _MOST_UNKNOWN)
+            filler = any(form in vocabulary.fillers[lang] for lang, form in keys)
+            pieces = [Token(token, frozenset(words), filler)]
+            if not words and token not in vocabulary.ordinary:
+                unknown += 1
+                if len(token) > 5 and runs < _MOST_RUNS:
+                    runs += 1
+                    pieces = vocabulary.split(token) or pieces
+            known[token] = pieces
+        flat += pieces
+        numbers += [number] * len(pieces)
+    where: dict[int, list[int]] = defaultdict(list)
+    for position, piece in enumerate(flat):
+        for word in piece.words:
+            if len(where[word]) < _MOST_PLACES:
+                where[word].append(position)
+    return Message(tuple(flat), tuple(numbers), dict(where))
+
+
+class Book:
+    """Phrases by what they stand for, found together in one pass over a message."""
+
+    def __init__(self, phrases: Iterable[tuple[str, Phrase]]) -> None:
+        self._phrases = list(phrases)
+        # Only phrases one of whose first part's words is there can stand in a message.
+        self._by_word: dict[int, list[int]] = defaultdict(list)
+        for number, (_, phrase) in enumerate(self._phrases):
+            for row in phrase.parts[0]:
+                self._by_word[row[0]].append(number)
+
+    def find(self, message: Message) -> Iterator[tuple[str, Phrase, Match]]:
+        """Every phrase that stands in the message, under the name it was given."""
+        worth = {number for word in message.where for number in self._by_word.get(word, ())}
+        for number in sorted(worth):
+            name, phrase = self._phrases[number]
+            if all(any(all(word in message.where for word in row) for row in part) for part in phrase.parts):
+                for match in message.find(phrase):
+                    yield name, phrase, match
