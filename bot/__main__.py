@@ -82,16 +82,21 @@ def ask(
 
 
 @knowledge.command()
-def check() -> None:
+def check(
+    launch: Annotated[bool, typer.Option("--launch", help="Also list what people must check before launch.")] = False,
+) -> None:
     """Name everything wrong in the library's files, one line per problem."""
     from bot.retrieval.check import check as check_all
+    from bot.retrieval.check import launch as before_launch
     from bot.retrieval.folder import read_folder
     from bot.retrieval.problems import errors
+    from bot.safety.check import check_lists
     from bot.settings import load_settings
 
     found, problems = read_folder(load_settings().knowledge_dir)
     if found is not None:
-        problems = sorted([*problems, *check_all(found)])
+        problems = sorted([*problems, *check_all(found), *check_lists(found)])
+        problems += before_launch(found) if launch else []
     for problem in problems:
         print(problem)
     wrong = len(errors(problems))

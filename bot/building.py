@@ -8,6 +8,7 @@ import sys
 from bot.app import encoder_or_none
 from bot.dialogue.project import load_project
 from bot.retrieval import version
+from bot.safety.check import check_lists
 from bot.settings import Settings
 
 
@@ -20,7 +21,15 @@ def build_and_publish(settings: Settings, *, quiet: bool) -> str:
     encoder = encoder_or_none(settings, threads=os.cpu_count() or 1)
     show = _Progress(quiet=quiet or not sys.stderr.isatty())
     try:
-        name = version.build(settings.knowledge_dir, load_project().examples, encoder, settings.data_dir, show)
+        served = version.served_red_flags(settings.data_dir)
+        name = version.build(
+            settings.knowledge_dir,
+            load_project().examples,
+            encoder,
+            settings.data_dir,
+            show,
+            lambda knowledge: check_lists(knowledge, served),
+        )
     finally:
         show.close()
     version.publish(settings.data_dir, name)

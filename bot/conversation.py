@@ -95,7 +95,7 @@ def _ready(library: Library) -> tuple[Watch, Scope]:
 
 
 @lru_cache(maxsize=4)
-def _lists(flags: RedFlags, limits: Limits, ordinary: frozenset[str], forms: Forms) -> tuple[Watch, Scope]:
+def _lists(flags: RedFlags, limits: Limits, ordinary: frozenset[tuple[Lang, str]], forms: Forms) -> tuple[Watch, Scope]:
     """The clinicians' lists of a library version, made ready once; the last few versions' stay."""
     return Watch(flags, ordinary, forms), Scope(limits, forms)
 
@@ -136,7 +136,10 @@ class _Turn:
         text = self.incoming.text
         if not any(letter.isalnum() for letter in text):
             return None
-        alarms = watch.alarms(text) or self.suspected(text)
+        alarms = watch.alarms(text)
+        if all(alarm.kind == "urgent" for alarm in alarms):
+            # The second net may find something graver beside a sign that can wait until the evening, never less.
+            alarms = [one for one in self.suspected(text) if not alarms or one.kind != "urgent"] + alarms
         if not alarms:
             return None
         self.lang = self.library.read(text, self.habit, self.only).lang
@@ -151,7 +154,8 @@ class _Turn:
 
     def suspected(self, text: str) -> list[Alarm]:
         """What the second net makes of a text the first let through: of the whole, and of each of its sentences."""
-        parts = questions(clean(text))[:MOST_SENTENCES]
+        parts = questions(clean(text))
+        parts = parts if len(parts) <= MOST_SENTENCES else [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
         closely = self.state.in_care(self.now)
         for part in dict.fromkeys([text, *(parts if len(parts) > 1 else [])]):
             suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), closely=closely)
@@ -249,6 +253,9 @@ class _Turn:
             choice = self.replies.choice(decision.topics, decision.probability)
             if choice.topics:
                 return choice
+            if self.shows.information_only and self.replies.exists(decision.topics[0]):
+                # Nothing is left to choose from here; where else to ask is told.
+                return self.replies.article(decision.topics[0], decision.probability)
         near = [hit.label for hit in found.hits if hit.probability >= TOUCHED and not hit.label.startswith(INTENT)]
         return self.replies.unknown(found.outside, near, self.state.unknowns, decision.probability)
 
@@ -259,6 +266,8 @@ class _Turn:
     def pressed(self, payload: str) -> Outcome:
         """Do what a button says; a payload that means nothing (any more) is said to be old."""
         action, _, value = payload.partition(":")
+        if action in ("topic", "more", "sources"):
+            value = self.library.current_id(value)
         if action == "care":
             return self.care(value)
         if self.caring and (payload == "book" or (action in ("topic", "more", "sources") and self.sells(value))):
@@ -268,6 +277,8 @@ class _Turn:
             return self.topic(value)
         if action in ("more", "sources"):
             shown = self.replies.more(value) if action == "more" else self.replies.sources(value)
+            if shown is None and self.shows.information_only and self.replies.exists(value):
+                return self.outcome([self.replies.article(value, 1.0)])
             return self.answered([shown], value) if shown else self.say(Kind.UNKNOWN, Phrase.OLD_BUTTON)
         if action == "category" and value in self.library.catalogue.categories():
             return self.outcome([self.replies.category(value)])
@@ -302,6 +313,7 @@ class _Turn:
 
     def topic(self, topic: str) -> Outcome:
         """Show a topic by its id: from a button, a deep link, or as the answer to what it was offered for."""
+        topic = self.library.current_id(topic)
         if not self.replies.exists(topic):
             return self.say(Kind.UNKNOWN, Phrase.UNKNOWN_TOPIC)
         if self.caring and self.sells(topic):

@@ -210,8 +210,7 @@ class Replies:
     def refusal(self, limit: str, topics: Sequence[str]) -> Reply:
         """What can't be done and why; under it the general article, and the way to a person."""
         text = self._words(REFUSALS[limit])
-        shown = [topic for topic in topics if self._shown(topic) is not None]
-        buttons = (*map(self._topic_button, shown), self._button(Phrase.BUTTON_HUMAN, "human"))
+        buttons = (*map(self._topic_button, self._offered(topics)), self._button(Phrase.BUTTON_HUMAN, "human"))
         reply = Reply(Kind.REFUSAL, text, buttons, topics=tuple(topics), confidence=1.0)
         return self._with_notices(reply, topics)
 

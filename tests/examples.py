@@ -17,7 +17,7 @@ import yaml
 from bot.adapters.memory import FixedClock
 from bot.conversation import Conversation
 from bot.dialogue.project import Project, load_project
-from bot.messages import ChatId, ChatState, Incoming, Lang, Outcome, Reply
+from bot.messages import LANGS, ChatId, ChatState, Incoming, Lang, Outcome, Reply
 from bot.ports import TextKind, Vectors
 from bot.retrieval import version
 from bot.retrieval.articles import Article
@@ -25,7 +25,7 @@ from bot.retrieval.confidence import Confidence
 from bot.retrieval.folder import Knowledge, read_folder
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Found, Hit, Library
-from bot.retrieval.writing import Reading, Tongues
+from bot.retrieval.writing import Reading, Tongues, ordinary_words
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWLEDGE = ROOT / "knowledge"
@@ -98,6 +98,21 @@ def _tongues() -> Tongues:
     return version.tongues(whole_knowledge())
 
 
+@cache
+def _forms() -> Forms:
+    """One for all, so that the clinicians' lists are made ready once and not for each library of a test."""
+    return Forms()
+
+
+@cache
+def ordinary() -> frozenset[tuple[Lang, str]]:
+    """The words of ordinary questions, as a library version of the whole knowledge folder has them."""
+    found = version.all_passages(whole_knowledge(), _project().examples)
+    return frozenset(
+        (lang, word) for lang in LANGS for word in ordinary_words(row.text for row in found if row.lang == lang)
+    )
+
+
 class ScriptedLibrary(Library):
     """The real articles, wording and languages; `finds` says for a text as it is read what is found, best first.
 
@@ -123,8 +138,9 @@ class ScriptedLibrary(Library):
             red_flags=knowledge.red_flags,
             limits=knowledge.limits,
             brands=knowledge.brands,
-            ordinary=frozenset(),
-            forms=Forms(),
+            redirects=knowledge.redirects,
+            ordinary=ordinary(),
+            forms=_forms(),
             danger=None,
             clinic=knowledge.clinic,
             wording=knowledge.wording,
@@ -161,11 +177,18 @@ class Chat:
     """One chat with the bot: keeps the state between turns, as the gateway does, on a clock the test moves."""
 
     def __init__(
-        self, library: Library, unsigned: Literal["mark", "hide"] = "mark", state: ChatState | None = None
+        self,
+        library: Library,
+        unsigned: Literal["mark", "hide"] = "mark",
+        state: ChatState | None = None,
+        *,
+        information_only: bool = False,
     ) -> None:
         self.clock = FixedClock(NOON)
         self.state = state or ChatState()
-        self._conversation = Conversation(lambda: library, _project(), self.clock, unsigned)
+        self._conversation = Conversation(
+            lambda: library, _project(), self.clock, unsigned, information_only=information_only
+        )
 
     def turn(self, text: str = "", only: Lang | None = None, **fields: object) -> Outcome:
         """Send one message and remember what it leads to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.retrieval.confidence import OFFERED, WORTH_OFFERING, Decision
+from bot.retrieval.confidence import INTENT, OFFERED, WORTH_OFFERING, Decision
 from bot.retrieval.lexical import words
 from bot.retrieval.library import Found, Library
 from bot.retrieval.writing import Reading
@@ -63,9 +63,11 @@ def follow_up(library: Library, reading: Reading, alone: Found, topic: str | Non
     plainly elaborates on it; to any other unclear message it is at most offered.
     """
     article = library.article(topic, reading.lang) if topic is not None else None
-    if topic is None or article is None or not _may_follow(reading, alone):
+    if not _may_follow(reading, alone):
         return alone
     begins = _BEGINS.match(reading.text)
+    if topic is None or article is None:
+        return _following_nothing(alone) if begins and _ELABORATES.match(reading.text) else alone
     rest = reading.text[begins.end() :] if begins else reading.text
     if _CORRECTS.match(reading.text):
         corrected = library.find(Reading(reading.lang, rest))
@@ -104,6 +106,15 @@ def _stands_alone(alone: Found, topic: str) -> bool:
     """Whether an elaboration is surely a question of its own; never the one the chat is already about."""
     decision = alone.decision
     return decision.kind == "answer" and decision.topics[0] != topic and decision.probability >= OF_ITS_OWN
+
+
+def _following_nothing(alone: Found) -> Found:
+    """What «а если через неделю?» finds where the chat is about nothing: unless it is sure, offered and not told."""
+    decision = alone.decision
+    if decision.kind != "answer" or decision.topics[0].startswith(INTENT) or decision.probability >= OF_ITS_OWN:
+        return alone
+    likely = [hit.label for hit in alone.hits if hit.probability >= WORTH_OFFERING and not hit.label.startswith(INTENT)]
+    return _decided(alone, Decision("clarify", tuple(likely[:OFFERED]), decision.probability))
 
 
 def _decided(found: Found, decision: Decision) -> Found:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.dialogue.followup import FOLLOW_UP_WORDS, follow_up
+from bot.dialogue.followup import FOLLOW_UP_WORDS, LIKELY_ENOUGH, follow_up
 from bot.messages import Lang
 from bot.retrieval.confidence import INTENT
 from bot.retrieval.lexical import words
@@ -42,6 +42,10 @@ class Asked:
         decision = self.found.decision
         answers = decision.kind == "answer" and not decision.topics[0].startswith(INTENT)
         return decision.topics[0] if answers else None
+
+    @property
+    def asks(self) -> bool:
+        return self.reading.text.endswith("?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,13 @@ def _ask(library: Library, reading: Reading, topic: str | None) -> Asked:
 
 
 def _each(library: Library, parts: Sequence[Reading], topic: str | None) -> list[Asked]:
-    """The parts of a message that are answered, one for each topic, in order."""
+    """The parts of a message that are answered, one for each topic, in order.
+
+    Where one of them asks, one that only tells is answered if it is likely enough to be a question all the same.
+    """
     answered = [asked for part in parts if (asked := _ask(library, part, topic)).topic is not None]
+    if any(asked.asks for asked in answered):
+        answered = [asked for asked in answered if asked.asks or asked.found.decision.probability >= LIKELY_ENOUGH]
     return list({asked.topic: asked for asked in reversed(answered)}.values())[::-1]
 
 

@@ -132,6 +132,7 @@ def _library_without(
         red_flags=knowledge.red_flags,
         limits=knowledge.limits,
         brands=knowledge.brands,
+        redirects=knowledge.redirects,
         ordinary=frozenset(),
         forms=Forms(),
         danger=None,

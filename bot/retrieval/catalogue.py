@@ -55,6 +55,14 @@ def parse_catalogue(document: Document) -> tuple[Catalogue, list[Problem]]:
     return Catalogue(topics), problems
 
 
+def parse_redirects(document: Document) -> tuple[Mapping[str, str] | None, list[Problem]]:
+    """Retired topic ids with the ids that answer instead."""
+    data = {} if document.data is None else document.data
+    if not isinstance(data, dict) or not all(isinstance(key, str) and isinstance(to, str) for key, to in data.items()):
+        return None, [Problem(document.path, 1, "must map retired ids to the ids that answer instead")]
+    return data, []
+
+
 def _read(document: Document, topics: dict[str, Topic]) -> Iterator[Problem]:
     if not isinstance(document.data, dict):
         yield Problem(document.path, 1, "must map each category to its topics")

@@ -20,22 +20,33 @@ from bot.retrieval.questions import OUTSIDE
 NEARLY_THE_SAME = 92
 
 
-def check(knowledge: Knowledge, today: date | None = None) -> list[Problem]:
+def check(knowledge: Knowledge, today: date | None = None, *, near: bool = True) -> list[Problem]:
     """Every problem that shows only when files are held against each other, in the order of paths and lines.
 
     Args:
         today: the day overdue reviews are measured by; by default, the machine's.
+        near: also look for questions of two topics that are nearly the same, which takes seconds and only warns.
     """
     day = today or date.today()
     problems = [problem for article in knowledge.articles.values() for problem in _article(article, knowledge, day)]
     for article in knowledge.signed_copies.values():
         problems += _words(article, knowledge)
     problems += _same_questions(knowledge)
-    problems += _near_questions(knowledge)
+    problems += _near_questions(knowledge) if near else []
     problems += [
         Problem("calibration.yml", row.line, f"`{row.label}` has no article in `{row.lang}`; remove its questions")
         for row in knowledge.calibration
         if not row.label.startswith(OUTSIDE) and (row.label, row.lang) not in knowledge.articles
+    ]
+    problems += [
+        Problem("redirects.yml", 0, f"`{old}` leads to `{new}`, which has no article")
+        for old, new in knowledge.redirects.items()
+        if all((new, lang) not in knowledge.articles for lang in LANGS)
+    ]
+    problems += [
+        Problem("redirects.yml", 0, f"`{old}` is not retired: it still has an article")
+        for old in knowledge.redirects
+        if any((old, lang) in knowledge.articles for lang in LANGS)
     ]
     problems += [
         Problem("catalogue.yml", 0, f"`{topic}` has no article yet", "warning")
@@ -43,6 +54,29 @@ def check(knowledge: Knowledge, today: date | None = None) -> list[Problem]:
         if all((topic, lang) not in knowledge.articles for lang in LANGS)
     ]
     return sorted(problems)
+
+
+def launch(knowledge: Knowledge) -> list[Problem]:
+    """What people must still do before patients may use the bot, as warnings."""
+    flags, clinic = knowledge.red_flags, knowledge.clinic
+    left = [
+        Problem("launch.yml", check.line, f"{check.what['ru']} / {check.what['en']}", "warning")
+        for check in knowledge.launch
+        if check.checked_on is None or not check.checked_by
+    ]
+    left += [
+        Problem("red_flags.yml", 0, f"nobody has called {line.number} ({line.id}) and noted it", "warning")
+        for line in flags.lines
+        if line.checked_on is None or not line.checked_by
+    ]
+    unsigned = [article for article in knowledge.articles.values() if not article.signed(date.today())]
+    if unsigned:
+        left.append(Problem("articles", 0, f"{len(unsigned)} texts are not signed by a clinician", "warning"))
+    unknown = [
+        name for name in ("hours", "holidays", "phone", "site", "legal_name", "licence") if not getattr(clinic, name)
+    ]
+    left += [Problem("clinic.yml", 0, f"`{name}` is unknown", "warning") for name in unknown]
+    return sorted(left)
 
 
 def _article(article: Article, knowledge: Knowledge, today: date) -> Iterator[Problem]:
@@ -146,13 +180,14 @@ def _near_questions(knowledge: Knowledge) -> Iterator[Problem]:
         by_lang[lang].append((" ".join(sorted(words(question, lang))), owner, path, line))
     for lang, rows in by_lang.items():
         texts = [text for text, *_ in rows]
-        likeness = process.cdist(texts, texts, scorer=fuzz.ratio, dtype=np.uint8, workers=-1)
-        for one, two in np.argwhere(np.triu(likeness >= NEARLY_THE_SAME, 1)):
+        # Below the cutoff a likeness is 0 and costs little: there are millions of pairs.
+        alike = process.cdist(texts, texts, scorer=fuzz.ratio, dtype=np.uint8, score_cutoff=NEARLY_THE_SAME, workers=-1)
+        for one, two in np.argwhere(np.triu(alike, 1)):
             (text, owner, path, line), (other, rival, rival_path, rival_line) = rows[one], rows[two]
             if owner == rival or text == other:
                 continue
             # The topic whose three nearest other questions are nearer to the pair.
-            near = np.maximum(likeness[one], likeness[two])
+            near = process.cdist([text, other], texts, scorer=fuzz.ratio, dtype=np.uint8).max(axis=0)
             nearness = {
                 name: np.sort([near[n] for n, row in enumerate(rows) if row[1] == name and n not in (one, two)])[-3:]
                 for name in (owner, rival)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,15 @@ class Index:
             word=self._all.of(words, 0.0),
             gram=self._all.of(letters, 0.0),
         )
+
+    def evidence_of_all(self, questions: Sequence[tuple[str, Lang]], vectors: Vectors | None) -> Iterator[Evidence]:
+        """`evidence` of many questions, as a build needs it; `vectors` has shape (questions, d)."""
+        said, spelt = self.lexical_scores(questions)
+        meant = np.zeros_like(said)
+        if self._semantic is not None and vectors is not None:
+            meant = self._semantic.scores_of_all(vectors)
+        for row, scores in enumerate(self.model.scores_of_all(questions, vectors)):
+            yield self.combine(scores, meant[row], said[row], spelt[row])
 
     def lexical_scores(self, questions: Sequence[tuple[str, Lang]]) -> tuple[Floats, Floats]:
         """Scores of many questions by words and by n-grams, each float32, shape (questions, passages)."""

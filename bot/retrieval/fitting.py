@@ -70,9 +70,9 @@ def fit(
     index = Index.build(passages, model, None if vectors is None else vectors[: len(passages)])
     progress("fitting", 2, 3)
     judged: list[Judged] = []
-    for row, question in enumerate(held_out, len(passages)):
-        vector = None if vectors is None else vectors[row][None]
-        found = index.evidence(question.text, question.lang, vector)
+    asked_apart = [(question.text, question.lang) for question in held_out]
+    evidence = index.evidence_of_all(asked_apart, None if vectors is None else vectors[len(passages) :])
+    for question, found in zip(held_out, evidence, strict=True):
         judged.append(judge(index, found, question.label, len(words(question.text, question.lang))))
     fitted = Fitted(index, confidence.fit(judged), centre)
     progress("fitting", 3, 3)

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from bot.messages import LANGS, Lang
 from bot.retrieval.articles import Article, parse
-from bot.retrieval.catalogue import Catalogue, parse_catalogue
+from bot.retrieval.catalogue import Catalogue, parse_catalogue, parse_redirects
 from bot.retrieval.clinic import Clinic, parse_clinic
 from bot.retrieval.documents import Document, parse_yaml, read_text
+from bot.retrieval.launch import LaunchCheck, parse_launch
 from bot.retrieval.limits import Limits, parse_brands, parse_limits
 from bot.retrieval.problems import Problem
 from bot.retrieval.questions import Labelled, parse_calibration, parse_danger, parse_outside
@@ -66,6 +67,8 @@ class Knowledge:
     red_flags: RedFlags
     limits: Limits
     brands: tuple[str, ...]
+    redirects: Mapping[str, str]
+    launch: tuple[LaunchCheck, ...]
     danger_examples: tuple[Labelled, ...]
     danger_phrases: tuple[Labelled, ...]
     forbidden: tuple[Forbidden, ...]
@@ -124,6 +127,8 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     red_flags = read("red_flags.yml", parse_red_flags)
     limits = read("limits.yml", parse_limits)
     brands = read("brands.yml", parse_brands)
+    redirects = read("redirects.yml", parse_redirects)
+    launch = read("launch.yml", parse_launch)
     danger_examples = read("danger_examples.yml", parse_danger)
     danger_phrases = read("danger_phrases.yml", parse_danger)
     forbidden = read("forbidden.yml", _parse_forbidden)
@@ -137,7 +142,8 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
     if (
         catalogue is None or sources is None or signers is None or clinic is None or outside is None
         or calibration is None or red_flags is None or forbidden is None
-        or limits is None or brands is None or danger_examples is None or danger_phrases is None
+        or limits is None or brands is None or redirects is None or launch is None
+        or danger_examples is None or danger_phrases is None
         or len(texts) < len(LANGS)
     ):  # fmt: skip
         return None, sorted(problems)
@@ -155,6 +161,8 @@ def read_folder(root: Path) -> tuple[Knowledge | None, list[Problem]]:
             red_flags=red_flags,
             limits=limits,
             brands=brands,
+            redirects=redirects,
+            launch=launch,
             danger_examples=danger_examples,
             danger_phrases=danger_phrases,
             forbidden=forbidden,

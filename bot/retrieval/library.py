@@ -62,7 +62,8 @@ class Library:
         red_flags: RedFlags,
         limits: Limits,
         brands: Sequence[str],
-        ordinary: frozenset[str],
+        redirects: Mapping[str, str],
+        ordinary: frozenset[tuple[Lang, str]],
         forms: Forms,
         danger: DangerModel | None,
         clinic: Clinic,
@@ -78,6 +79,7 @@ class Library:
         self.sources = sources
         self.red_flags = red_flags
         self.limits = limits
+        self._redirects = redirects
         self.ordinary = ordinary
         self.forms = forms
         self._brands = re.compile(rf"\b(?:{'|'.join(map(re.escape, brands))})", re.IGNORECASE) if brands else None
@@ -118,6 +120,10 @@ class Library:
     def names_brand(self, text: str) -> bool:
         """Whether a text holds a brand name, in any form."""
         return self._brands is not None and self._brands.search(text) is not None
+
+    def current_id(self, topic: str) -> str:
+        """The topic's id, or the id that answers instead of a retired one."""
+        return self._redirects.get(topic, topic)
 
     def topics(self, lang: Lang, category: str | None = None) -> Sequence[Article]:
         """The articles there are in a language, in the catalogue's order."""

@@ -9,7 +9,7 @@ from typing import Any
 from bot.messages import LANGS, Lang
 from bot.retrieval.documents import Document
 from bot.retrieval.problems import Problem
-from bot.retrieval.redflags import Texts, are_texts, is_map
+from bot.retrieval.redflags import Texts, are_texts, is_map, is_text
 from bot.wording import REFUSALS
 
 _KEYS = {"id", "topic", "search", *LANGS}
@@ -74,12 +74,17 @@ def _problems(document: Document) -> Iterator[Problem]:
         return
     if not isinstance(data["words"], dict) or not all(is_map(data["words"].get(lang)) for lang in LANGS):
         yield Problem(document.path, document.line("words"), "`words` needs groups of words for each of ru and en")
+    seen: set[str] = set()
     for number, row in enumerate(data["limits"]):
         line = document.line("limits", number)
         if not isinstance(row, dict) or set(row) != _KEYS or not isinstance(row["search"], bool):
             yield Problem(document.path, line, f"a limit needs {', '.join(sorted(_KEYS))}")
-        elif row["id"] not in REFUSALS:
+        elif not is_text(row["id"]) or row["id"] not in REFUSALS:
             yield Problem(document.path, line, f"`{row['id']}` has no refusal; known: {', '.join(REFUSALS)}")
+        elif row["id"] in seen:
+            yield Problem(document.path, line, f"the limit `{row['id']}` stands here twice")
+        elif row["topic"] is not None and not is_text(row["topic"]):
+            yield Problem(document.path, line, "`topic` must be the id of a topic or null")
         elif not all(
             isinstance(row[lang], dict)
             and set(row[lang]) <= {"phrases", "unless"}
@@ -88,3 +93,4 @@ def _problems(document: Document) -> Iterator[Problem]:
             for lang in LANGS
         ):
             yield Problem(document.path, line, "each language needs a list of `phrases`, and may have a list `unless`")
+        seen.add(row["id"] if isinstance(row, dict) and is_text(row.get("id")) else "")

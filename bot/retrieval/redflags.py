@@ -121,6 +121,14 @@ def _date(value: object) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value if isinstance(value, date) else None
 
 
+def _is_date(value: object) -> bool:
+    """Whether a date can be read from it, or it says that there is none yet."""
+    try:
+        return value is None or _date(value) is not None
+    except ValueError:
+        return False
+
+
 def _problems(document: Document) -> Iterator[Problem]:
     data: dict[str, Any] = document.data
 
@@ -132,8 +140,11 @@ def _problems(document: Document) -> Iterator[Problem]:
             yield problem(f"`{section}` needs a list of phrases for each of ru and en", section)
     if not isinstance(data["words"], dict) or not all(is_map(data["words"].get(lang)) for lang in LANGS):
         yield problem("`words` needs groups of words for each of ru and en", "words")
+    for section in ("softeners", "signs", "lines"):
+        if not isinstance(data[section], list):
+            yield problem(f"`{section}` must be a list", section)
     for number, row in enumerate(_rows(data["softeners"])):
-        if not by_language(row) or not row.get("id") or not set(row.get("kinds") or "x") <= set(KINDS):
+        if not by_language(row) or not is_text(row.get("id")) or not _are_kinds(row.get("kinds")):
             yield problem("a softener needs `id`, `kinds`, ru and en", "softeners", number)
     replies = data["replies"] if isinstance(data["replies"], dict) else {}
     if not all(is_map(replies.get(lang)) for lang in LANGS) or set(replies["ru"]) != set(replies["en"]):
@@ -143,6 +154,10 @@ def _problems(document: Document) -> Iterator[Problem]:
     for number, row in enumerate(_rows(data["lines"])):
         if not isinstance(row, dict) or set(row) != _LINE_KEYS or not is_map(row["hours"]):
             yield problem(f"a line needs {', '.join(sorted(_LINE_KEYS))}", "lines", number)
+        elif not _is_date(row["checked_on"]):
+            yield problem("`checked_on` must be a date like 2026-11-20, or null", "lines", number)
+        elif not is_text(row["number"]):
+            yield problem(f"`number: {row['number']}` must be a text; write it in quotes", "lines", number)
         elif not all(row["number"] in "\n".join(replies[lang].values()) for lang in LANGS):
             yield problem(f"no reply names {row['number']}; remove the line or name it", "lines", number)
 
@@ -153,9 +168,11 @@ def _sign_problems(document: Document, replies: set[str]) -> Iterator[Problem]:
         line = document.line("signs", number)
         if not isinstance(row, dict) or set(row) != _SIGN_KEYS:
             yield Problem(document.path, line, f"a sign needs {', '.join(sorted(_SIGN_KEYS))}")
+        elif not is_text(row["id"]) or not is_text(row["source"]):
+            yield Problem(document.path, line, "`id` and `source` must be texts")
         elif row["kind"] not in KINDS:
             yield Problem(document.path, line, f"`kind` must be one of {', '.join(KINDS)}")
-        elif row["reply"] not in replies:
+        elif not is_text(row["reply"]) or row["reply"] not in replies:
             yield Problem(document.path, line, f"`reply: {row['reply']}` is not among `replies`")
         elif row["id"] in seen:
             yield Problem(document.path, line, f"the sign `{row['id']}` stands here twice")
@@ -169,20 +186,28 @@ def _sign_problems(document: Document, replies: set[str]) -> Iterator[Problem]:
         ):
             yield Problem(document.path, line, "each language needs a list of `phrases`, and may have a list `unless`")
         seen.add(row["id"] if isinstance(row, dict) and isinstance(row.get("id"), str) else "")
-    if not seen:
-        yield Problem(document.path, document.line("signs"), "`signs` must be a list of danger signs")
+    if document.data["signs"] == []:
+        yield Problem(document.path, document.line("signs"), "`signs` must name the danger signs; it is empty")
 
 
 def _rows(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def _are_kinds(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(kind in KINDS for kind in value)
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def is_map(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(text, str) and text.strip() for text in value.values())
+    return isinstance(value, dict) and all(map(is_text, value.values()))
 
 
 def are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) and text.strip() for text in value)
+    return isinstance(value, list) and all(map(is_text, value))
 
 
 def by_language(value: object) -> bool:

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,14 @@ MOST_LANDMARKS = 3000
 _JITTER = 1e-3
 # Strength of the regularisation; between 0.1 and 1 it hardly matters.
 _RIDGE = np.float32(0.3)
-# Share of the wanted values at which a solution is near enough: at 0.1 the same topics came out first.
-_TOLERANCE = 0.02
+# Share of the wanted values at which a solution is near enough: at 0.02 the same topics came out first.
+_TOLERANCE = 0.1
 _MOST_STEPS = 400
+# Share of questions that two fits must have in common for one to start from the other.
+_SAME_QUESTIONS = 0.9
 
 
+@lru_cache(maxsize=50_000)
 def features(text: str, lang: Lang) -> Counter[str]:
     """Character n-grams (g...), lemmas and pairs of lemmas (w...) with how often each stands in the text."""
     tokens = lemmas(text, lang)
@@ -123,10 +127,16 @@ class TopicModel:
         Args:
             vector: centred, shape (1, d), unit row, or None to look at words only.
         """
-        rows, weights = self._vocabulary.weigh(features(text, lang))
-        found = self._intercept + weights @ self._by_word[rows]
-        if vector is not None:
-            found = found + (self._landmarks.nearness(vector) @ self._by_meaning)[0]
+        return np.asarray(self.scores_of_all([(text, lang)], vector)[0], dtype=np.float32)
+
+    def scores_of_all(self, texts: Sequence[tuple[str, Lang]], vectors: Vectors | None) -> Floats:
+        """`scores` of many questions at once: float32, shape (questions, labels)."""
+        found = np.tile(self._intercept, (len(texts), 1))
+        for row, (text, lang) in enumerate(texts):
+            known, weights = self._vocabulary.weigh(features(text, lang))
+            found[row] += weights @ self._by_word[known]
+        if vectors is not None:
+            found += self._landmarks.nearness(vectors) @ self._by_meaning
         return np.asarray(found, dtype=np.float32)
 
     def save(self, folder: Path) -> None:
@@ -156,20 +166,28 @@ class TopicModel:
 class Solution:
     """What a fit found, by question: a later fit that shares most questions starts from it and is done in a few steps.
 
-    `weights` has one row per key: float32, shape (questions, labels).
+    `weights` has one row per key: float32, shape (questions, labels). The landmarks stay the same while most questions
+    do: with others, the weights would be as good as unknown.
     """
 
     labels: tuple[str, ...]
     keys: tuple[str, ...]
     weights: Floats
+    landmarks: Floats
 
     def save(self, path: Path) -> None:
-        np.savez(path, labels=np.array(self.labels), keys=np.array(self.keys), weights=self.weights)
+        labels, keys = np.array(self.labels), np.array(self.keys)
+        np.savez(path, labels=labels, keys=keys, weights=self.weights, landmarks=self.landmarks)
+
+    def knows(self, keys: Sequence[str]) -> bool:
+        """Whether it is of nearly these questions."""
+        return len(set(keys) & set(self.keys)) >= _SAME_QUESTIONS * max(len(keys), len(self.keys))
 
     @classmethod
     def load(cls, path: Path) -> Solution:
         with np.load(path) as arrays:
-            return cls(tuple(arrays["labels"].tolist()), tuple(arrays["keys"].tolist()), arrays["weights"])
+            labels, keys = tuple(arrays["labels"].tolist()), tuple(arrays["keys"].tolist())
+            return cls(labels, keys, arrays["weights"], arrays["landmarks"])
 
 
 def fit_topics(
@@ -203,17 +221,20 @@ def fit_topics(
         dtype=np.float32,
     )
     keys = tuple(f"{lang}\0{text}" for text, lang in texts)
-    landmarks, meant, back = _meant(keys, vectors, most)
+    start = start if start is not None and start.knows(keys) else None
+    landmarks, meant, back = _meant(keys, vectors, most, start)
     member = np.zeros((len(texts), len(names)), dtype=np.float32)
     member[np.arange(len(texts)), [numbers[label] for label in labels]] = 1
     mean = member.mean(axis=0)
     solved = _solve(spelt, meant, member - mean, _start(names, keys, start))
     by_word = np.asarray(spelt.T @ solved, dtype=np.float32)
     model = TopicModel(names, vocabulary, by_word, landmarks, back @ (meant.T @ solved), mean.astype(np.float32))
-    return model, Solution(tuple(names), keys, solved)
+    return model, Solution(tuple(names), keys, solved, landmarks.vectors)
 
 
-def _meant(keys: Sequence[str], vectors: Vectors | None, most: int) -> tuple[Landmarks, Floats, Floats]:
+def _meant(
+    keys: Sequence[str], vectors: Vectors | None, most: int, start: Solution | None
+) -> tuple[Landmarks, Floats, Floats]:
     """Landmarks; every text's features by them, whose inner products are about the kernel; and the way back.
 
     Returns:
@@ -227,7 +248,9 @@ def _meant(keys: Sequence[str], vectors: Vectors | None, most: int) -> tuple[Lan
             np.zeros((len(keys), 0), np.float32),
             np.zeros((0, 0), np.float32),
         )
-    landmarks = Landmarks.choose(keys, vectors, most)
+    landmarks = Landmarks.choose(keys, vectors, most) if start is None else Landmarks(start.landmarks)
+    if landmarks.vectors.shape[1] != vectors.shape[1]:
+        landmarks = Landmarks.choose(keys, vectors, most)
     among = landmarks.nearness(landmarks.vectors).astype(np.float64)
     among[np.diag_indices(len(among))] += _JITTER
     root = linalg.cholesky(among, lower=True)
@@ -261,19 +284,26 @@ def _solve(spelt: Any, meant: Floats, wanted: Floats, weights: Floats) -> Floats
     def times(values: Floats) -> Floats:
         return np.asarray(meant @ (meant.T @ values) + spelt @ (turned @ values) + _RIDGE * values, dtype=np.float32)
 
-    weights = weights.copy()
     residual = wanted - times(weights)
-    direction = residual.copy()
-    left = (residual * residual).sum(axis=0)
+    # Questions that no earlier fit knew begin where they would stand alone: one new question among a hundred changes
+    # too little for the steps below to be worth taking, and must be learnt all the same.
+    fresh = ~weights.any(axis=1, keepdims=True)
+    alone = (meant * meant).sum(axis=1, keepdims=True) + np.asarray(spelt.multiply(spelt).sum(axis=1)) + _RIDGE
+    weights = np.where(fresh & bool((~fresh).any()), residual / alone, weights).astype(np.float32)
+    residual = wanted - times(weights)
     enough = _TOLERANCE**2 * np.maximum((wanted * wanted).sum(axis=0), 1e-12)
+    direction, left = residual.copy(), (residual * residual).sum(axis=0)
     for _ in range(_MOST_STEPS):
-        if np.all(left <= enough):
+        # A label that is done must rest: in 32 bits, further steps would lead it away again.
+        todo = np.flatnonzero(left > enough)
+        if not len(todo):
             break
-        moved = times(direction)
-        step = left / np.maximum((direction * moved).sum(axis=0), 1e-20)
-        weights += step * direction
-        residual -= step * moved
-        now = (residual * residual).sum(axis=0)
-        direction = residual + (now / np.maximum(left, 1e-20)) * direction
-        left = now
+        towards = direction[:, todo]
+        moved = times(towards)
+        step = left[todo] / np.maximum((towards * moved).sum(axis=0), 1e-20)
+        weights[:, todo] += step * towards
+        rest = residual[:, todo] - step * moved
+        now = (rest * rest).sum(axis=0)
+        direction[:, todo] = rest + (now / np.maximum(left[todo], 1e-20)) * towards
+        residual[:, todo], left[todo] = rest, now
     return weights

@@ -40,17 +40,25 @@ from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
 from bot.retrieval.limits import parse_brands, parse_limits
 from bot.retrieval.problems import Problem, errors
-from bot.retrieval.redflags import parse_red_flags
+from bot.retrieval.redflags import RedFlags, parse_red_flags
 from bot.retrieval.references import parse_sources
 from bot.retrieval.semantic import centred
 from bot.retrieval.topics import Solution, TopicModel
 from bot.retrieval.writing import Tongues, essence, ordinary_words, without_latin
 
 # Raised when the files of a version change their meaning: older versions are then built anew.
-FORMAT = 4
+FORMAT = 5
 NO_ENCODER = "none"
 # Files of the folder that a version holds as they are.
-_KEPT_FILES = ("catalogue.yml", "sources.yml", "clinic.yml", "red_flags.yml", "limits.yml", "brands.yml")
+_KEPT_FILES = (
+    "catalogue.yml",
+    "sources.yml",
+    "clinic.yml",
+    "red_flags.yml",
+    "limits.yml",
+    "brands.yml",
+    "redirects.yml",
+)
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
 # A build takes minutes: what it leaves behind is nobody's after this many seconds.
@@ -89,8 +97,12 @@ def build(
     encoder: Encoder | None,
     data_dir: Path,
     progress: Progress = lambda *_: None,
+    checks: Callable[[Knowledge], list[Problem]] = lambda _: [],
 ) -> str:
     """Build the version of what the knowledge folder holds now, and return its name; nothing is published.
+
+    Args:
+        checks: further checks of the folder, of steps that stand above this one.
 
     Raises:
         KnowledgeError: the folder has an error; names file and line.
@@ -102,7 +114,7 @@ def build(
         return name
     knowledge, problems = read_folder(root)
     if knowledge is not None:
-        problems += check(knowledge)
+        problems += [*check(knowledge, near=False), *checks(knowledge)]
     if errors(problems) or knowledge is None:
         raise KnowledgeError(errors(problems))
     try:
@@ -175,8 +187,9 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         sources=parse_sources(document("sources.yml"))[0],
         red_flags=red_flags,
         limits=limits,
+        redirects=document("redirects.yml").data or {},
         brands=parse_brands(document("brands.yml"))[0],
-        ordinary=frozenset(content["ordinary"]),
+        ordinary=frozenset((lang, word) for lang in LANGS for word in content["ordinary"][lang]),
         forms=Forms(content["forms"]),
         danger=DangerModel.load(folder / "danger") if (folder / "danger").is_dir() else None,
         clinic=clinic,
@@ -187,6 +200,16 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         centre=None if centre is None else np.array(centre, dtype=np.float32),
         encoder=encoder,
     )
+
+
+def served_red_flags(data_dir: Path) -> RedFlags | None:
+    """The clinicians' list of the version that is served; None where there is none to be read."""
+    name = current(data_dir)
+    try:
+        content = json.loads((data_dir / "library" / str(name) / "content.json").read_text(encoding="utf-8"))
+        return parse_red_flags(Document("red_flags.yml", content["files"]["red_flags.yml"], {}))[0]
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
 
 
 def is_whole(folder: Path) -> bool:
@@ -219,7 +242,7 @@ def _write(
         "signed": [_plain(article) for article in knowledge.signed_copies.values()],
         "files": {name: _data(root, name) for name in _KEPT_FILES},
         "wording": knowledge.wording,
-        "ordinary": sorted(ordinary_words(passage.text for passage in found)),
+        "ordinary": {lang: sorted(ordinary_words(row.text for row in found if row.lang == lang)) for lang in LANGS},
         "forms": Forms.of_phrases(_phrases(knowledge)).known,
         "tongues": asdict(tongues(knowledge, examples)),
         "passages": [asdict(passage) for passage in found],

@@ -29,6 +29,8 @@ _LETTER = re.compile(r"[^\W_]")
 _CYRILLIC = re.compile(r"[а-яёА-ЯЁ]")
 _LATIN = re.compile(r"[a-zA-Z]")
 _LATIN_WORD = re.compile(r"[a-zA-Z][a-zA-Z0-9'`]*")
+# Markdown a pasted text may hold: a link, of which the text counts, and marks around words.
+_MARKUP = re.compile(r"\[([^\[\]\n]*)\]\([^()\s]*\)|(?<![^\W_])[*_~`]+|[*_~`]+(?![^\W_])")
 
 _COURTESY_BEFORE = re.compile(
     r"(?:(?:здравств\w*|здраств\w*|здрасьте|привет(?:ствую)?|добр(?:ый|ое|ой|ого)\s+(?:день|вечер\w*|утр\w*|дня|времени\s+суток)"
@@ -78,13 +80,13 @@ def shorten(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 def essence(text: str) -> str:
-    """What a message asks, in small letters and without greetings and courtesies around it.
+    """What a message asks, in small letters and without markup, greetings and courtesies around it.
 
     The encoder takes capitals and courtesies for meaning: a question that is answered alone is not understood after
     «Здравствуйте, подскажите, пожалуйста». A message of nothing but courtesies keeps them.
     """
     plain = text.lower().strip()
-    rest = plain
+    rest = _MARKUP.sub(r"\1", plain).strip()
     while (match := _COURTESY_BEFORE.match(rest)) and match.end():
         rest = rest[match.end() :]
     rest = _COURTESY_AFTER.sub("", rest).strip(" ,.!-–—")

@@ -42,16 +42,17 @@ MOST_WORDS = 700
 # Places where one part stands that are looked at: in a message that repeats one word without end, the first will do.
 _MOST_PLACES = 12
 # Longest word looked for in a run of letters without spaces, and how many such runs of one message are taken apart.
-_LONGEST_PIECE, _MOST_RUNS = 14, 24
+_LONGEST_PIECE, _MOST_RUNS = 14, 16
 # Unknown words of one message that are looked up with a slip of the finger: no message a person wrote has more.
-_MOST_UNKNOWN = 200
+_MOST_UNKNOWN = 120
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*|[.!?…;\n]+")
-_LETTERS = re.compile(r"[a-zа-яё]")
 _LATIN = re.compile(r"[a-z]")
 _CYRILLIC = re.compile(r"[а-яё]")
 _PART = re.compile(r"(?:[^\s()]|\([^()]+\))+")
 _CHOICE = re.compile(r"\(([^()]+)\)")
+# A word as a phrase may write it: what a message is cut into, with the signs for one form or any ending.
+_WRITTEN = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*[!*]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Vocabulary:
     endings: dict[Lang, dict[int, dict[str, set[int]]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
     numbers: dict[tuple[str, Lang], int] = field(default_factory=dict)
     # Words of ordinary questions: they mean themselves, however near a word of danger they are spelt.
-    ordinary: frozenset[str] = frozenset()
+    ordinary: frozenset[tuple[Lang, str]] = frozenset()
     # Keys of words that may stand between words that follow each other, and in a run of letters without spaces.
     fillers: Mapping[Lang, frozenset[str]] = field(default_factory=lambda: {"ru": frozenset(), "en": frozenset()})
     longest: int = 0
@@ -127,7 +128,14 @@ class Vocabulary:
 
     def keys(self, token: str) -> list[tuple[Lang, str]]:
         """The key of a token in each language it may be of."""
-        return [("en", letters(token)), ("ru", sound(token))] if _LATIN.search(token) else [("ru", sound(token))]
+        if _CYRILLIC.search(token):
+            return [("ru", sound(token))]
+        if ("en", token) in self.ordinary:
+            return [("en", letters(token))]
+        return [("en", letters(token)), ("ru", sound(token))]
+
+    def is_ordinary(self, token: str) -> bool:
+        return ("ru", token) in self.ordinary or ("en", token) in self.ordinary
 
     def of(self, token: str, keys: Sequence[tuple[Lang, str]], *, slipped: bool) -> set[int]:
         """The words a token may be; `slipped`: also with a slip of the finger."""
@@ -136,7 +144,7 @@ class Vocabulary:
             found.update(self.exact[lang].get(form, ()))
             for length, endings in self.endings[lang].items():
                 found.update(endings.get(form[:length], ()))
-        if not found and slipped and self.slips and token not in self.ordinary:
+        if not found and slipped and self.slips and not self.is_ordinary(token):
             for lang, form in keys:
                 if SLIPS_FROM <= len(form) <= self.longest + 1:
                     found.update(*(self.exact[lang][known] for known in self._near(form, lang)))
@@ -255,8 +263,10 @@ def parse(text: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabula
     """Read a phrase as it stands in the file.
 
     Raises:
-        ValueError: it names an unknown group, or has no word in it.
+        ValueError: it names an unknown group, has no word in it, or a word or bracket that could never be found.
     """
+    if re.search(r"[()]", _CHOICE.sub("", text)):
+        raise ValueError("has a bracket that is not closed, or that stands inside another")
     parts: list[tuple[tuple[int, ...], ...]] = []
     for part in _PART.findall(text.lower().replace("ё", "е")):
         # The odd pieces stood in brackets: each of their alternatives makes a row of its own.
@@ -268,17 +278,22 @@ def parse(text: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabula
     return Phrase(tuple(parts), lang, text)
 
 
-def _rows(part: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabulary) -> Iterator[tuple[int, ...]]:
+def _rows(
+    part: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabulary, inside: tuple[str, ...] = ()
+) -> Iterator[tuple[int, ...]]:
+    """The rows of words that a part allows; `inside` are the groups it is read for."""
     for alternative in part.split("|"):
         alternative = alternative.strip()
         if alternative.startswith("$"):
             name = alternative[1:]
             if name not in groups:
                 raise ValueError(f"names the group `${name}`, which is not there")
-            yield from _rows(groups[name].lower().replace("ё", "е"), lang, groups, vocabulary)
+            if name in inside:
+                raise ValueError(f"names the group `${name}`, which names itself")
+            yield from _rows(groups[name].lower().replace("ё", "е"), lang, groups, vocabulary, (*inside, name))
             continue
         words = [word for word in re.split(r"[_ ]+", alternative) if word]
-        if not words or not all(_LETTERS.search(word) or word.isdigit() for word in words):
+        if not words or not all(map(_WRITTEN.fullmatch, words)):
             raise ValueError(f"has «{alternative}», which is no word")
         yield tuple(vocabulary.number(word, lang) for word in words)
 
@@ -319,7 +334,7 @@ def _message(text: str, vocabulary: Vocabulary) -> Message:
             words = vocabulary.of(token, keys, slipped=unknown < _MOST_UNKNOWN)
             filler = any(form in vocabulary.fillers[lang] for lang, form in keys)
             pieces = [Token(token, frozenset(words), filler)]
-            if not words and token not in vocabulary.ordinary:
+            if not words and not vocabulary.is_ordinary(token):
                 unknown += 1
                 if len(token) > 5 and runs < _MOST_RUNS:
                     runs += 1

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bot.messages import LANGS
+from bot.messages import LANGS, Lang
 from bot.retrieval.lexical import Forms
 from bot.retrieval.redflags import KINDS, DangerKind, RedFlags, Sign
 from bot.safety.phrases import Book, Match, Message, Phrase, Vocabulary, parse, read
-from bot.safety.spelling import key
+from bot.safety.spelling import CYRILLIC, key, letters, sound
 
 # How many words before a word of danger a "not" still takes it back: «не очень трудно», "no real trouble".
 _NEGATED_WITHIN = 2
@@ -31,14 +31,17 @@ class Watch:
     """The whole list, ready to read messages by.
 
     Args:
-        ordinary: words of ordinary questions, which no slip of the finger turns into words of danger.
+        ordinary: words of ordinary questions with their language: no slip of the finger makes danger of them, and an
+            English one is no Russian word in Latin letters.
         forms: inflections known already.
 
     Raises:
         ValueError: a phrase can't be read; names it.
     """
 
-    def __init__(self, flags: RedFlags, ordinary: Collection[str] = (), forms: Forms | None = None) -> None:
+    def __init__(
+        self, flags: RedFlags, ordinary: Collection[tuple[Lang, str]] = (), forms: Forms | None = None
+    ) -> None:
         self._vocabulary = Vocabulary(
             ordinary=frozenset(ordinary),
             forms=forms or Forms(),
@@ -64,9 +67,9 @@ class Watch:
                 add(f"soft/{softener.id}", softener.phrases[lang])
             add("insists", flags.insists[lang])
             add("idiom", flags.idioms[lang])
-        self._negators = frozenset(
-            self._vocabulary.number(f"{word}!", lang) for lang in LANGS for word in flags.negators[lang]
-        )
+        # By the word itself: "ней" has the key of "не".
+        self._negators = frozenset(word for lang in LANGS for word in flags.negators[lang])
+        self._negator_keys = frozenset(key(word, lang) for lang in LANGS for word in flags.negators[lang])
         self._book = Book(rows)
 
     def alarms(self, text: str) -> list[Alarm]:
@@ -109,8 +112,14 @@ class Watch:
         for place in match.places:
             before, seen = place - 1, 0
             while before >= 0 and seen < _NEGATED_WITHIN and message.sentences[before] == match.sentence:
-                if before not in match.places and self._negators & message.tokens[before].words:
+                if before not in match.places and self._is_negator(message.tokens[before].text):
                     return True
                 seen += not message.tokens[before].filler
                 before -= 1
         return False
+
+    def _is_negator(self, token: str) -> bool:
+        """A negator as typed, in its own letters, in Latin ones, or cut out of a run of letters (as its key)."""
+        return letters(token, doubled=True) in self._negators or (
+            not CYRILLIC.search(token) and sound(token) in self._negator_keys
+        )

@@ -25,6 +25,7 @@ _SOUNDS = str.maketrans(_CYRILLIC)
 _APOSTROPHES = str.maketrans("", "", "'’`")
 # Latin letters for Russian, longest first, as people write them and not as a standard romanises.
 _LATIN = {
+    "tsya": "tsa", "tsja": "tsa",
     "shch": "w", "sch": "w", "zh": "j", "kh": "h", "ts": "c", "tz": "c", "ch": "q", "sh": "w",
     "ya": "a", "ja": "a", "ia": "a", "yu": "u", "ju": "u", "iu": "u", "yo": "i", "jo": "i", "ye": "i", "je": "i",
     "a": "a", "b": "b", "c": "c", "d": "d", "e": "i", "f": "f", "g": "g", "h": "h", "i": "i", "j": "j", "k": "k",
@@ -36,13 +37,13 @@ _LATIN_UNIT = re.compile("|".join(sorted(map(re.escape, _LATIN), key=len, revers
 _LOOK_ALIKES = str.maketrans("aceopxykmthb", "асеорхукмтнв")
 _HAS_LATIN = re.compile(r"[a-z]")
 _DOUBLED = re.compile(r"(.)\1+")
-_HAS_CYRILLIC = re.compile(r"[а-яё]")
+CYRILLIC = re.compile(r"[а-яё]")
 
 
 def sound(word: str, *, doubled: bool = False) -> str:
     """The key of a Russian word in either alphabet: "дышать", "дишать", "dyshat", "дышшшать" have one."""
     word = word[:LONGEST_WORD]
-    if _HAS_CYRILLIC.search(word):
+    if CYRILLIC.search(word):
         found = (word.translate(_LOOK_ALIKES) if _HAS_LATIN.search(word) else word).translate(_SOUNDS)
     else:
         found = _LATIN_UNIT.sub(lambda unit: _LATIN[unit[0]], word)

@@ -111,19 +111,6 @@ def test_no_kind_of_outside_question_bears_the_id_of_a_topic() -> None:
     assert [kind for kind in KINDS if kind in whole_knowledge().catalogue] == []
 
 
-def test_a_question_on_a_topic_without_an_article_is_told_so_with_its_warnings() -> None:
-    (topic, *_) = (
-        topic for topic in whole_knowledge().catalogue.topics if (topic, "ru") not in whole_knowledge().articles
-    )
-    chat = Chat(ScriptedLibrary({"про это": {f"outside/{topic}": 0.9}}))
-
-    reply = chat.says("про это")
-
-    assert reply.kind is Kind.UNKNOWN
-    assert words("ru", Phrase.OUTSIDE_UNCOVERED) in reply.text
-    assert Notice.CONTRAINDICATIONS in reply.notices
-
-
 def test_an_outside_question_near_a_topic_owes_the_topics_warnings() -> None:
     chat = Chat(ScriptedLibrary({"таблетки от депрессии": {"outside/medicine": 0.6, "mood-evidence": 0.3}}))
 
@@ -500,9 +487,10 @@ def test_an_offer_of_mood_topics_keeps_the_next_price_without_booking() -> None:
     assert "book" not in [button.payload for button in reply.buttons]
 
 
-def test_under_18_the_next_price_offers_no_booking_although_that_topic_has_no_article() -> None:
-    chat = Chat(ScriptedLibrary({"мне 16": {"outside/minors": 0.9}, "цена": {"price": 0.9}}))
-    assert chat.says("мне 16").kind is Kind.UNKNOWN
+def test_under_18_a_verdict_is_refused_and_the_next_price_offers_no_booking() -> None:
+    chat = Chat(ScriptedLibrary({"цена": {"price": 0.9}}))
+    refusal = chat.says("мне 16")
+    assert (refusal.kind, refusal.topics) == (Kind.REFUSAL, ("minors",))
 
     reply = chat.says("цена")
 

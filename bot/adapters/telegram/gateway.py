@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 # Updates remembered by id, so that one that Telegram repeats is not answered again.
 _REMEMBERED = 10_000
+_DANGERS = frozenset({Kind.CRISIS, Kind.EMERGENCY, Kind.URGENT})
 # A turn whose state another turn changed under it is computed again, at most this often.
 _ATTEMPTS = 3
 
@@ -94,7 +95,7 @@ class Gateway:
             except Exception:
                 # The one place that catches everything: the patient hears an apology, the engineer reads the log.
                 log.exception("turn_failed", update=update.update_id)
-                await self._apologise(chat, update)
+                await self._rescue(chat, update)
             queue.popleft()
         del self._waiting[chat]
 
@@ -104,14 +105,32 @@ class Gateway:
             await self._handle(update, ahead=True)
         except Exception:
             log.exception("danger_without_storage", update=update.update_id)
-            message = update.message or update.edited_message
-            incoming = from_message(self._name, message, edited=False) if message else None
-            if incoming is None:
-                return
-            outcome = await asyncio.to_thread(self._conversation.answer, incoming, ChatState())
+            await self._rescue(chat, update)
+
+    async def _rescue(self, chat: int, update: Update) -> None:
+        """After a failed turn: a danger is answered without storage, anything else with an apology. Never raises."""
+        for attempt in (self._danger_without_storage, self._apologise):
+            try:
+                if await attempt(chat, update):
+                    return
+            except Exception:
+                # The chat's next messages must have their turn whatever happens.
+                log.exception("rescue_failed", update=update.update_id)
+
+    async def _danger_without_storage(self, chat: int, update: Update) -> bool:
+        """Answer a danger from an empty state and keep its care mode in memory; False if there is no danger."""
+        message = update.message or update.edited_message
+        incoming = from_message(self._name, message, edited=False) if message else None
+        if incoming is None:
+            return False
+        outcome = await asyncio.to_thread(self._conversation.answer, incoming, ChatState())
+        if not any(reply.kind in _DANGERS for reply in outcome.replies):
+            return False
+        if outcome.state.care_until is not None:
             self._cared_for[incoming.chat_id] = outcome.state
-            await self._outbox.put(incoming.chat_id, list(outcome.replies), incoming.message_id, ahead=True)
-            await self._alert(incoming.chat_id, outcome)
+        await self._outbox.put(incoming.chat_id, list(outcome.replies), incoming.message_id, ahead=True)
+        await self._alert(incoming.chat_id, outcome)
+        return True
 
     async def _handle(self, update: Update, *, ahead: bool = False) -> None:
         if update.callback_query is not None:
@@ -146,7 +165,7 @@ class Gateway:
         else:
             raise RuntimeError("the chat's state changed under every attempt")
         self._cared_for.pop(incoming.chat_id, None)
-        await self._outbox.put(incoming.chat_id, _leaving(incoming, outcome), incoming.message_id, ahead=ahead)
+        await self._outbox.put(incoming.chat_id, _leaving(incoming, outcome), _cause(incoming, outcome), ahead=ahead)
         await self._alert(incoming.chat_id, outcome)
         log.info(
             "turn_done",
@@ -169,11 +188,16 @@ class Gateway:
             text = self._wording()(outcome.language, Phrase.CARE_ALERTED)
             await self._outbox.put(chat_id, [Reply(Kind.CHAT, text)], "alert", ahead=True)
 
-    async def _apologise(self, chat: int, update: Update) -> None:
+    async def _apologise(self, chat: int, update: Update) -> bool:
         chat_id = ChatId(self._name, CHANNEL, str(chat))
-        state: ChatState = (await self._sessions.load(chat_id))[0]
-        text = self._wording()(state.language or "ru", Phrase.FAILED)
+        try:
+            language = (await self._sessions.load(chat_id))[0].language
+        except Exception:
+            log.warning("language_unknown", update=update.update_id)
+            language = None
+        text = self._wording()(language or "ru", Phrase.FAILED)
         await self._outbox.put(chat_id, [Reply(Kind.UNKNOWN, text)], f"failed-{update.update_id}")
+        return True
 
     async def _typing(self, chat: int) -> None:
         await self._bot.send_chat_action(chat, "typing")
@@ -188,9 +212,21 @@ class Gateway:
         task.add_done_callback(self._background.discard)
 
 
+def _is_danger(outcome: Outcome) -> bool:
+    return any(reply.kind in (Kind.CRISIS, Kind.EMERGENCY, Kind.URGENT) for reply in outcome.replies)
+
+
+def _cause(incoming: Incoming, outcome: Outcome) -> str:
+    """What a later edit of the message may replace; never the reply to a danger."""
+    return f"danger-{incoming.turn}" if _is_danger(outcome) else incoming.message_id
+
+
 def _leaving(incoming: Incoming, outcome: Outcome) -> list[Leaving]:
-    """An edited question is answered in the place of the earlier answer, sent already or still waiting to be."""
-    if not incoming.edited:
+    """An edited question is answered in the place of the earlier answer, sent already or still waiting to be.
+
+    A danger is answered by a new message, which the phone announces.
+    """
+    if not incoming.edited or _is_danger(outcome):
         return list(outcome.replies)
     return [Edit(Key(incoming.message_id, reply.key.part), reply, reply.key) for reply in outcome.replies]
 

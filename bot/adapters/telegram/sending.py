@@ -42,21 +42,19 @@ class TelegramOutbox:
 
     def __init__(self, bot: Bot, messages: MessageMap, callbacks: Callbacks) -> None:
         self._bot, self._messages, self._callbacks = bot, messages, callbacks
-        self._waiting: dict[ChatId, deque[tuple[Sequence[Leaving], str]]] = {}
+        # What waits by chat and by whether it goes ahead: two lines, each in order, and neither waits for the other.
+        self._waiting: dict[tuple[ChatId, bool], deque[tuple[Sequence[Leaving], str]]] = {}
         self._senders: set[asyncio.Task[None]] = set()
         self._next_send = 0.0
 
     async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False) -> None:
         if not leaving:
             return
-        if ahead:
-            self._start(self._try_to_send(chat_id, leaving, cause, ahead=True))
+        if (chat_id, ahead) in self._waiting:
+            self._waiting[chat_id, ahead].append((leaving, cause))
             return
-        if chat_id in self._waiting:
-            self._waiting[chat_id].append((leaving, cause))
-            return
-        self._waiting[chat_id] = deque([(leaving, cause)])
-        self._start(self._send_all(chat_id))
+        self._waiting[chat_id, ahead] = deque([(leaving, cause)])
+        self._start(self._send_all(chat_id, ahead))
 
     def _start(self, sending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(sending)
@@ -68,17 +66,15 @@ class TelegramOutbox:
         while self._senders:
             await asyncio.wait(set(self._senders))
 
-    async def _send_all(self, chat_id: ChatId) -> None:
-        queue = self._waiting[chat_id]
+    async def _send_all(self, chat_id: ChatId, ahead: bool) -> None:
+        queue = self._waiting[chat_id, ahead]
         while queue:
             leaving, cause = queue[0]
-            await self._try_to_send(chat_id, leaving, cause)
+            await self._try_to_send(chat_id, leaving, cause, ahead)
             queue.popleft()
-        del self._waiting[chat_id]
+        del self._waiting[chat_id, ahead]
 
-    async def _try_to_send(
-        self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False
-    ) -> None:
+    async def _try_to_send(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, ahead: bool) -> None:
         try:
             await self._send(chat_id, leaving, cause, ahead)
         except TelegramForbiddenError:

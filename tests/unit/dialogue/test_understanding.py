@@ -156,6 +156,16 @@ def test_without_a_topic_the_same_message_is_read_alone() -> None:
     assert asked(understood(library, "а если через неделю?")) == [("а если через неделю?", "clarify")]
 
 
+@pytest.mark.parametrize(("probability", "kind"), [(0.89, "clarify"), (0.9, "answer")])
+def test_an_elaboration_on_nothing_is_answered_only_if_it_is_surely_a_question_of_its_own(
+    probability: float, kind: str
+) -> None:
+    library = ScriptedLibrary({"а если через неделю?": {"onset": probability}})
+
+    assert asked(understood(library, "а если через неделю?")) == [("а если через неделю?", kind)]
+    assert topics(understood(library, "а если через неделю?")) == ("onset",)
+
+
 @pytest.mark.parametrize("text", ["а больно?", "а если перестать колоть?"])
 def test_a_message_that_is_clear_alone_is_read_alone(text: str) -> None:
     library = ScriptedLibrary(

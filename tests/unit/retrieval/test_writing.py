@@ -151,6 +151,7 @@ def test_the_work_on_a_text_grows_no_faster_than_the_text(text: str) -> None:
         ("Здравствуйте, подскажите, пожалуйста, это больно?", "это больно?"),
         ("Сколько держится? Заранее спасибо!", "сколько держится?"),
         ("Hello there! Can you please tell me how long it lasts, thanks", "how long it lasts"),
+        ("*Сколько* __держится__ [эффект](https://x.ru/a_b)?", "сколько держится эффект?"),
         ("Здравствуйте!", "здравствуйте!"),
         ("спасибо", "спасибо"),
         ("", ""),
