@@ -14,6 +14,7 @@ from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, 
 from bot.ports import Clock
 from bot.replies import Replies, Shows
 from bot.retrieval.confidence import INTENT
+from bot.retrieval.danger import PART_FROM
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
 from bot.retrieval.limits import Limit, Limits
@@ -155,11 +156,13 @@ class _Turn:
     def suspected(self, text: str) -> list[Alarm]:
         """What the second net makes of a text the first let through: of the whole, and of each of its sentences."""
         parts = questions(clean(text))
-        parts = parts if len(parts) <= MOST_SENTENCES else [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
+        parts = (
+            parts if len(parts) <= MOST_SENTENCES else [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
+        )
         closely = self.state.in_care(self.now)
         for part in dict.fromkeys([text, *(parts if len(parts) > 1 else [])]):
             suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), closely=closely)
-            if suspicion is not None:
+            if suspicion is not None and (part == text or suspicion.score >= PART_FROM[suspicion.kind]):
                 replies = {sign.id: sign.reply for sign in self.library.red_flags.signs}
                 return [Alarm(suspicion.kind, suspicion.sign, replies.get(suspicion.sign, suspicion.kind))]
         return []

@@ -20,7 +20,7 @@ WRONG_AT_MOST = 0.02
 # Outside questions answered by mistake, likewise.
 OUTSIDE_AT_MOST = 0.04
 # An answer is at least this sure; below it even a lucky threshold would feel like guessing.
-LEAST_SURE = 0.45
+LEAST_SURE = 0.5
 # A choice is offered when the right topic is among the offered ones at least this often.
 CLARIFY_AT_LEAST = 0.2
 # How many topics a choice offers at most, and how probable each must be to be worth reading.

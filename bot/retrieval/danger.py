@@ -22,7 +22,9 @@ _CALM = "calm"
 _LANDMARKS = 2000
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
 # what it costs in false alarms. A crisis is told in the most roundabout words, so it needs the least.
-ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.5, "emergency": 0.5, "urgent": 0.6}
+ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.42, "emergency": 0.5, "urgent": 0.6}
+# One sentence of several says less surely what the whole is about: long stories of side effects hold alarming ones.
+PART_FROM: Mapping[DangerKind, float] = {kind: 1.3 * least for kind, least in ALARM_FROM.items()}
 # After an alarm the next messages are watched more closely: a crisis goes on in half sentences.
 CLOSER = 0.75
 

@@ -184,5 +184,5 @@ def _joined(hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits:
         kin = known.get(confidence.KIN.get(hit.label, ""), 0.0)
         if kin <= hit.probability:
-            joined.append(Hit(hit.label, hit.probability + kin))
+            joined.append(Hit(hit.label, min(1.0, hit.probability + kin)))
     return sorted(joined, key=lambda hit: -hit.probability)

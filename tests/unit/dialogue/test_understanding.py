@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,6 +156,20 @@ def test_without_a_topic_the_same_message_is_read_alone() -> None:
     )
 
     assert asked(understood(library, "а если через неделю?")) == [("а если через неделю?", "clarify")]
+
+
+@pytest.mark.parametrize(("probability", "found"), [(0.59, ("duration",)), (0.6, ("first-visit", "duration"))])
+def test_beside_a_question_a_sentence_that_only_tells_is_answered_if_it_is_likely_to_ask(
+    probability: float, found: tuple[str, ...]
+) -> None:
+    library = ScriptedLibrary(
+        {"Мне 34, первый раз хочу.": {"first-visit": probability}, "Сколько держится?": {"duration": 0.9}},
+    )
+    library.DECIDES = replace(library.DECIDES, answer_from=0.5)
+
+    several = understood(library, "Мне 34, первый раз хочу. Сколько держится?")
+
+    assert tuple(one.topic for one in several.asked) == found
 
 
 @pytest.mark.parametrize(("probability", "kind"), [(0.89, "clarify"), (0.9, "answer")])
