@@ -22,7 +22,7 @@ OUTSIDE_AT_MOST = 0.04
 # An answer is at least this sure; below it even a lucky threshold would feel like guessing.
 LEAST_SURE = 0.5
 # A choice is offered when the right topic is among the offered ones at least this often.
-CLARIFY_AT_LEAST = 0.2
+CLARIFY_AT_LEAST = 0.12
 # How many topics a choice offers at most, and how probable each must be to be worth reading.
 OFFERED = 3
 WORTH_OFFERING = 0.05

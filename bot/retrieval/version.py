@@ -47,7 +47,7 @@ from bot.retrieval.topics import Solution, TopicModel
 from bot.retrieval.writing import Tongues, essence, ordinary_words, without_latin
 
 # Raised when the files of a version change their meaning: older versions are then built anew.
-FORMAT = 6
+FORMAT = 7
 NO_ENCODER = "none"
 # Files of the folder that a version holds as they are.
 _KEPT_FILES = (
