@@ -375,7 +375,7 @@ def test_search_shows_topics_with_probabilities_and_the_decision(clinic: Clinic)
     assert done.returncode == 0
     assert first.startswith("ru: сколко стоит")
     assert second.split()[1] == "price"
-    assert float(second.split()[0]) > 0.5
+    assert float(second.split()[0]) > 0.4
     assert last == "answer: price"
 
 
