@@ -21,6 +21,7 @@ from bot.retrieval import version
 from bot.retrieval.folder import files
 from bot.retrieval.library import Library
 from bot.retrieval.problems import Problem
+from bot.retrieval.sealing import is_whole
 from bot.retrieval.version import Example
 
 log = structlog.get_logger()
@@ -73,7 +74,7 @@ class Shelf:
         running = self._encoder.name if self._encoder else version.NO_ENCODER
         try:
             name = version.name_of(self._root, self._examples, running)
-            if not version.is_whole(self._data_dir / "library" / name):
+            if not is_whole(self._data_dir / "library" / name):
                 if not self._quiet:
                     print(
                         "Building the library; minutes the first time, seconds after an edit.",

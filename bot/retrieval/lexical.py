@@ -93,16 +93,11 @@ class Forms:
     @classmethod
     def of_phrases(cls, phrases: Mapping[Lang, Iterable[str]]) -> Forms:
         """The forms of every word of these phrases that stands there for all of them."""
-        return cls(
-            {
-                lang: {
-                    word: sorted(inflections(word, lang))
-                    for text in texts
-                    for word in _INFLECTED.findall(text.lower().replace("ё", "е"))
-                }
-                for lang, texts in phrases.items()
-            }
-        )
+        found = {
+            lang: {word for text in texts for word in _INFLECTED.findall(text.lower().replace("ё", "е"))}
+            for lang, texts in phrases.items()
+        }
+        return cls({lang: {word: sorted(inflections(word, lang)) for word in known} for lang, known in found.items()})
 
 
 def words(text: str, lang: Lang) -> list[str]:

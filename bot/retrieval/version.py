@@ -8,7 +8,6 @@ DATA_DIR/vectors/          vectors by text, so that an edit encodes only what ch
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -27,6 +26,7 @@ import numpy as np
 from bot.errors import EncoderMismatch, KnowledgeError, StorageError, VersionError
 from bot.messages import LANGS, Lang
 from bot.ports import Encoder, Vectors
+from bot.retrieval import fits
 from bot.retrieval.articles import Article, Passage, digest, passages
 from bot.retrieval.catalogue import parse_catalogue
 from bot.retrieval.check import check
@@ -34,7 +34,7 @@ from bot.retrieval.clinic import parse_clinic
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.danger import DangerModel, danger_passages
 from bot.retrieval.documents import Document, read_yaml
-from bot.retrieval.evidence import Fitted, Index
+from bot.retrieval.evidence import Index
 from bot.retrieval.folder import Knowledge, fingerprint, read_folder
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
@@ -42,12 +42,10 @@ from bot.retrieval.limits import parse_brands, parse_limits
 from bot.retrieval.problems import Problem, errors
 from bot.retrieval.redflags import RedFlags, parse_red_flags
 from bot.retrieval.references import parse_sources
+from bot.retrieval.sealing import FORMAT, is_whole, manifest_of, seal, verify
 from bot.retrieval.semantic import centred
-from bot.retrieval.topics import Solution, TopicModel
 from bot.retrieval.writing import Tongues, essence, ordinary_words, without_latin
 
-# Raised when the files of a version change their meaning: older versions are then built anew.
-FORMAT = 7
 NO_ENCODER = "none"
 # Files of the folder that a version holds as they are.
 _KEPT_FILES = (
@@ -123,7 +121,7 @@ def build(
             folder = Path(made) / "version"
             folder.mkdir()
             _write(folder, root, knowledge, examples, encoder, data_dir, progress)
-            _seal(folder, name, encoder.name if encoder else NO_ENCODER)
+            seal(folder, name, encoder.name if encoder else NO_ENCODER)
             if target.exists():
                 # A damaged version, or one that another process has just built: both may go.
                 shutil.rmtree(target)
@@ -144,7 +142,7 @@ def publish(data_dir: Path, name: str) -> None:
         for manifest in found[_KEPT:]:
             if manifest.parent.name != name:
                 shutil.rmtree(manifest.parent, ignore_errors=True)
-        for left in (*library.glob(".building-*"), *(data_dir / "fits").glob(".fitting-*")):
+        for left in (*library.glob(".building-*"), *(data_dir / "fits").glob("*/.fitting-*")):
             # A build that was killed can't clean up; one that runs this long is dead.
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > _ABANDONED_S:
@@ -161,8 +159,8 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         EncoderMismatch: it was built with another encoder.
     """
     folder = data_dir / "library" / name
-    manifest = _manifest(folder)
-    _verify(folder, manifest)
+    manifest = manifest_of(folder)
+    verify(folder, manifest)
     running = encoder.name if encoder else NO_ENCODER
     if manifest["encoder"] != running:
         raise EncoderMismatch(manifest["encoder"], running)
@@ -212,14 +210,6 @@ def served_red_flags(data_dir: Path) -> RedFlags | None:
         return None
 
 
-def is_whole(folder: Path) -> bool:
-    try:
-        _verify(folder, _manifest(folder))
-    except VersionError:
-        return False
-    return True
-
-
 def _write(
     folder: Path,
     root: Path,
@@ -233,10 +223,16 @@ def _write(
     held_out = calibration_passages(knowledge)
     alarming = danger_passages(knowledge.danger_examples)
     raw = vectors([*found, *held_out, *alarming], encoder, data_dir, progress)
-    fitted = _fitted(found, held_out, None if raw is None else raw[: -len(alarming)], encoder, data_dir, progress)
+    running = encoder.name if encoder else NO_ENCODER
+    fitted = fits.topics(
+        found, held_out, None if raw is None else raw[: len(found) + len(held_out)], running, data_dir, progress
+    )
     fitted.index.save(folder)
     if raw is not None and fitted.centre is not None:
-        _danger(found, alarming, centred(raw, fitted.centre), data_dir).save(folder / "danger")
+        calm = [number for number, passage in enumerate(found) if passage.kind not in ("title", "paragraph")]
+        near = centred(raw[[*range(len(found) + len(held_out), len(raw)), *calm]], fitted.centre)
+        net = fits.danger(alarming, [found[number] for number in calm], near, running, data_dir)
+        net.save(folder / "danger")
     content = {
         "articles": [_plain(article) for article in knowledge.articles.values()],
         "signed": [_plain(article) for article in knowledge.signed_copies.values()],
@@ -250,51 +246,6 @@ def _write(
         "centre": None if fitted.centre is None else fitted.centre.tolist(),
     }
     (folder / "content.json").write_text(json.dumps(content, ensure_ascii=False, default=str), encoding="utf-8")
-
-
-def _fitted(
-    found: Sequence[Passage],
-    held_out: Sequence[Passage],
-    raw: Vectors | None,
-    encoder: Encoder | None,
-    data_dir: Path,
-    progress: Progress,
-) -> Fitted:
-    """Fit, or take the fit of a version that had the same questions.
-
-    An edit of an answer changes no question, and is live in seconds only because nothing is fitted anew. The
-    confidence also saw the paragraphs, as they were when the questions last changed: they weigh little in it.
-    """
-    asked = [asdict(row) for row in (*found, *held_out) if row.kind not in ("title", "paragraph")]
-    said = json.dumps([FORMAT, encoder.name if encoder else NO_ENCODER, asked], ensure_ascii=False)
-    kept = data_dir / "fits" / digest(said)
-    if is_whole(kept):
-        content = json.loads((kept / "fit.json").read_text(encoding="utf-8"))
-        centre = None if content["centre"] is None else np.array(content["centre"], dtype=np.float32)
-        near = None if raw is None or centre is None else centred(raw[: len(found)], centre)
-        index = Index.build(found, TopicModel.load(kept / "topics"), near)
-        return Fitted(index, Confidence.from_json(content["confidence"]), centre)
-    # scikit-learn and SciPy take a second and 100 MB: only a build that fits pays for them.
-    from bot.retrieval.fitting import fit
-
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    earlier = sorted(kept.parent.glob("*/solution.npz"), key=lambda path: path.stat().st_mtime)
-    fitted, solution = fit(found, held_out, raw, progress, _solution(earlier[-1]) if earlier else None)
-    for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
-        if old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".fitting-", dir=kept.parent) as made:
-        folder = Path(made) / "fit"
-        folder.mkdir()
-        fitted.index.model.save(folder / "topics")
-        solution.save(folder / "solution.npz")
-        centre_rows = None if fitted.centre is None else fitted.centre.tolist()
-        content = {"confidence": fitted.confidence.to_json(), "centre": centre_rows}
-        (folder / "fit.json").write_text(json.dumps(content), encoding="utf-8")
-        _seal(folder, kept.name, encoder.name if encoder else NO_ENCODER)
-        shutil.rmtree(kept, ignore_errors=True)
-        os.replace(folder, kept)
-    return fitted
 
 
 def _phrases(knowledge: Knowledge) -> dict[Lang, list[str]]:
@@ -315,26 +266,6 @@ def _phrases(knowledge: Knowledge) -> dict[Lang, list[str]]:
         ]
         for lang in LANGS
     }
-
-
-def _danger(found: Sequence[Passage], alarming: Sequence[Passage], near: Vectors, data_dir: Path) -> DangerModel:
-    """Fit the second net, starting from what the last fit found."""
-    from bot.retrieval.danger import fit_danger
-
-    calm = [number for number, passage in enumerate(found) if passage.kind not in ("title", "paragraph")]
-    rows = [*range(len(near) - len(alarming), len(near)), *calm]
-    kept = data_dir / "fits" / "danger.npz"
-    model, solution = fit_danger(alarming, [found[number] for number in calm], near[rows], _solution(kept))
-    solution.save(kept)
-    return model
-
-
-def _solution(path: Path) -> Solution | None:
-    """An earlier solution to start from; one that can't be read only costs time."""
-    try:
-        return Solution.load(path)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
 
 
 def all_passages(knowledge: Knowledge, examples: Sequence[Example]) -> list[Passage]:
@@ -417,46 +348,6 @@ def _data(root: Path, name: str) -> Any:
     if isinstance(found, Problem):
         raise KnowledgeError([found])
     return found.data
-
-
-def _seal(folder: Path, name: str, encoder: str) -> None:
-    """Write the manifest last: a folder without one is no version."""
-    sums = {path.relative_to(folder).as_posix(): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    manifest = {"format": FORMAT, "name": name, "encoder": encoder, "files": sums}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["format"] == FORMAT and isinstance(manifest["files"], dict):
-            return dict(manifest)
-    except FileNotFoundError as error:
-        raise VersionError(f"The library version {folder.name} is missing; run `mimika knowledge build`.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, "manifest.json") from error
-    raise VersionError(f"The library version {folder.name} is of another release; run `mimika knowledge build`.")
-
-
-def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
-    for name, expected in manifest["files"].items():
-        try:
-            found = _sum(folder / name)
-        except OSError as error:
-            raise _damaged(folder, name) from error
-        if found != expected:
-            raise _damaged(folder, name)
-
-
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _damaged(folder: Path, name: str) -> VersionError:
-    return VersionError(
-        f"The library version {folder.name} is damaged ({name}); run `mimika knowledge build` to make it anew."
-    )
 
 
 def _unwritable(data_dir: Path, error: OSError) -> StorageError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.retrieval.version import is_whole
+from bot.retrieval.sealing import is_whole
 from tests.integration.processes import Clinic, one_sentence
 
 pytestmark = pytest.mark.slow

@@ -15,6 +15,7 @@ from bot.ports import TextKind, Vectors
 from bot.retrieval import version
 from bot.retrieval.articles import Passage
 from bot.retrieval.folder import read_folder
+from bot.retrieval.sealing import is_whole
 from bot.retrieval.version import Example
 from bot.retrieval.writing import Reading
 from tests.examples import ROOT, LettersEncoder, change, line_of, small_folder
@@ -332,7 +333,7 @@ def test_a_damaged_file_is_named_and_so_is_what_to_do(built_by_meaning: Built, t
 
     assert f"is damaged ({name})" in str(raised.value)
     assert "run `mimika knowledge build`" in str(raised.value)
-    assert not version.is_whole(spoilt.folder)
+    assert not is_whole(spoilt.folder)
 
 
 @pytest.mark.parametrize("name", [name for name in _files_of_a_version() if name != "manifest.json"])
@@ -353,7 +354,7 @@ def test_a_manifest_that_is_none_is_damaged(built: Built, tmp_path: Path, conten
 
     with pytest.raises(VersionError):
         version.load(spoilt.data, spoilt.name, None)
-    assert not version.is_whole(spoilt.folder)
+    assert not is_whole(spoilt.folder)
 
 
 def test_a_version_of_another_release_says_so(built: Built, tmp_path: Path) -> None:
