@@ -97,7 +97,9 @@ class Forms:
             lang: {word for text in texts for word in _INFLECTED.findall(text.lower().replace("ё", "е"))}
             for lang, texts in phrases.items()
         }
-        return cls({lang: {word: sorted(inflections(word, lang)) for word in known} for lang, known in found.items()})
+        return cls(
+            {lang: {word: sorted(inflections(word, lang)) for word in sorted(known)} for lang, known in found.items()}
+        )
 
 
 def words(text: str, lang: Lang) -> list[str]:
