@@ -61,9 +61,12 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, texts: Sequence[Mapping[str, int]]) -> Vocabulary:
-        """Know every feature of the texts, given as `features` counts them."""
+        """Know the features of the texts, given as `features` counts them, that stand in more than one of them.
+
+        The others, half of all, tell a question apart only from itself, and cost 100 MB where the bot runs.
+        """
         counts = Counter(name for text in texts for name in text)
-        names = sorted(counts)
+        names = sorted(name for name, count in counts.items() if count > 1)
         idf = np.log((1 + len(texts)) / (1 + np.array([counts[name] for name in names]))) + 1
         return cls({name: row for row, name in enumerate(names)}, idf.astype(np.float32))
 
