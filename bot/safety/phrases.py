@@ -114,17 +114,19 @@ class Vocabulary:
             self.endings[lang].setdefault(len(begins), {}).setdefault(begins, set()).add(number)
             return number
         forms = [word[:-1]] if word.endswith("!") else self.forms.of(word, lang)
+        exact, slipped = self.exact[lang], self.slipped[lang]
         for form in {key(form, lang) for form in forms} - {""}:
-            self.exact[lang].setdefault(form, set()).add(number)
+            known_to = exact.get(form)
+            if known_to is not None:
+                known_to.add(number)
+                continue
+            exact[form] = {number}
             self.longest = max(self.longest, len(form))
             if self.slips and len(form) >= SLIPS_FROM:
-                self._learn_slips(form, self.slipped[lang])
+                for slip in slips(form):
+                    if slip[0] == form[0]:
+                        slipped[slip] = (*slipped.get(slip, ()), form)
         return number
-
-    def _learn_slips(self, form: str, slipped: dict[str, tuple[str, ...]]) -> None:
-        for slip in slips(form):
-            if slip[0] == form[0] and form not in slipped.get(slip, ()):
-                slipped[slip] = (*slipped.get(slip, ()), form)
 
     def keys(self, token: str) -> list[tuple[Lang, str]]:
         """The key of a token in each language it may be of."""

@@ -7,7 +7,6 @@ Latin letters, one slip of the finger. At message time a word costs a few look-u
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from bot.messages import Lang
 
@@ -65,14 +64,12 @@ def key(word: str, lang: Lang, *, doubled: bool = False) -> str:
     return sound(word, doubled=doubled) if lang == "ru" else letters(word, doubled=doubled)
 
 
-def slips(of: str) -> Iterator[str]:
+def slips(of: str) -> set[str]:
     """The key itself and each way to leave out one letter: two keys one slip apart share one of these.
 
     Source: symmetric deletion, as in SymSpell (Garbe, 2012).
     """
-    yield of
-    for place in range(len(of)):
-        yield of[:place] + of[place + 1 :]
+    return {of, *(of[:place] + of[place + 1 :] for place in range(len(of)))}
 
 
 def one_slip_apart(one: str, two: str) -> bool:
