@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from bot.adapters.e5 import load_encoder
 from bot.adapters.memory import SystemClock
 from bot.conversation import Conversation
@@ -38,6 +40,8 @@ def build_app(settings: Settings, clock: Clock | None = None, *, quiet: bool = F
     Raises:
         MimikaError: something needed is missing or wrong; one sentence says what.
     """
+    # A question's vectors are too small to share: more threads only wait for each other.
+    threadpool_limits(limits=1)
     project = load_project()
     encoder = encoder_or_none(settings)
     environment = {

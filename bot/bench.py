@@ -163,7 +163,8 @@ def _telegram(settings: Settings) -> list[Figure]:
         environment = _environment(settings, BOT_TOKEN="42:TEST", TELEGRAM_API=fake.url, LOG_LEVEL="error")
         began = time.perf_counter()
         bot = subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment)
-        _until(lambda: any(call["method"].lower() == "getupdates" for call in fake.get("calls")))
+        # A call that waits is listed when it ends; the menu is set as soon as polling begins.
+        _until(lambda: any(call["method"].lower() == "setmycommands" for call in fake.get("calls")))
         started = time.perf_counter() - began
         people = [fake.user(5000 + number, first_name="Bench") for number in range(20)]
         times = []
@@ -192,8 +193,9 @@ def _builds(settings: Settings, *, cold: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as made:
         root, data = Path(made) / "knowledge", Path(made) / "var"
         shutil.copytree(settings.knowledge_dir, root)
-        if (settings.data_dir / "vectors").is_dir():
-            shutil.copytree(settings.data_dir / "vectors", data / "vectors")
+        for known in ("vectors", "fits"):
+            if (settings.data_dir / known).is_dir():
+                shutil.copytree(settings.data_dir / known, data / known)
         article = sorted(root.glob("articles/*/*.ru.md"))[0]
         article.write_text(article.read_text(encoding="utf-8").rstrip() + " Ещё одно слово.\n", encoding="utf-8")
         own = load_settings(data_dir=data, knowledge_dir=root, encoder=settings.encoder, bot_token=None)
