@@ -24,6 +24,9 @@ from bot.ports import Vectors
 from bot.retrieval.lexical import grams, lemmas
 
 Floats = npt.NDArray[np.float32]
+# Weights of features, of which there are a hundred thousand for each of a hundred labels: half the memory, and what
+# rounding takes from a score (less than 0.001) is nothing beside the tolerance of the fit.
+Halves = npt.NDArray[np.float16]
 
 # Weights of the three groups of features, of which each has unit length per text. Chosen by cross-validation on the
 # library's own questions: meaning counts most, words decide between close neighbours.
@@ -109,7 +112,7 @@ class TopicModel:
         self,
         labels: Sequence[str],
         vocabulary: Vocabulary,
-        by_word: Floats,
+        by_word: Halves,
         landmarks: Landmarks,
         by_meaning: Floats,
         intercept: Floats,
@@ -134,7 +137,7 @@ class TopicModel:
         found = np.tile(self._intercept, (len(texts), 1))
         for row, (text, lang) in enumerate(texts):
             known, weights = self._vocabulary.weigh(features(text, lang))
-            found[row] += weights @ self._by_word[known]
+            found[row] += weights @ self._by_word[known].astype(np.float32)
         if vectors is not None:
             found += self._landmarks.nearness(vectors) @ self._by_meaning
         return np.asarray(found, dtype=np.float32)
@@ -227,7 +230,7 @@ def fit_topics(
     member[np.arange(len(texts)), [numbers[label] for label in labels]] = 1
     mean = member.mean(axis=0)
     solved = _solve(spelt, meant, member - mean, _start(names, keys, start))
-    by_word = np.asarray(spelt.T @ solved, dtype=np.float32)
+    by_word = np.asarray(spelt.T @ solved, dtype=np.float16)
     model = TopicModel(names, vocabulary, by_word, landmarks, back @ (meant.T @ solved), mean.astype(np.float32))
     return model, Solution(tuple(names), keys, solved, landmarks.vectors)
 
