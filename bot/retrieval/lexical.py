@@ -50,6 +50,12 @@ def lemma(word: str, lang: Lang) -> str:
     return str(_stemmer().stemWord(word))
 
 
+@lru_cache(maxsize=20_000)
+def is_word(word: str) -> bool:
+    """Whether a Russian word, in small letters, stands in the dictionary in this very form."""
+    return bool(morphology().word_is_known(word))
+
+
 def inflections(word: str, lang: Lang) -> frozenset[str]:
     """Every form of a word, as its dictionary form or any other names it; an unknown word is itself alone.
 

@@ -15,7 +15,10 @@ DangerKind = Literal["emergency", "urgent", "crisis"]
 KINDS: tuple[DangerKind, ...] = ("crisis", "emergency", "urgent")
 Texts = Mapping[Lang, tuple[str, ...]]
 
-_SECTIONS = ("words", "fillers", "negators", "softeners", "insists", "idioms", "signs", "replies", "lines")
+_SECTIONS = (
+    "words", "misspelt", "fillers", "negators", "softeners", "insists", "addressed", "idioms", "signs", "replies",
+    "lines",
+)  # fmt: skip
 _SIGN_KEYS = {"id", "kind", "reply", "source", *LANGS}
 _LINE_KEYS = {"id", "number", "hours", "source", "checked_on", "checked_by"}
 
@@ -55,13 +58,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedFlags:
-    """`words` are named groups, `fillers` may stand anywhere; `insists` says that a thing is happening now."""
+    """`words` are named groups, `fillers` may stand anywhere; `insists` says that a thing is happening now.
+
+    `addressed` tells a long message to us from a story told to anybody. `misspelt` are words of the dictionary that
+    mostly stand for another one here: "магу" for "могу".
+    """
 
     words: Mapping[Lang, Mapping[str, str]]
+    misspelt: Texts
     fillers: Texts
     negators: Texts
     softeners: tuple[Softener, ...]
     insists: Texts
+    addressed: Texts
     idioms: Texts
     signs: tuple[Sign, ...]
     replies: Mapping[Lang, Mapping[str, str]]
@@ -79,10 +88,12 @@ def parse_red_flags(document: Document) -> tuple[RedFlags | None, list[Problem]]
     return (
         RedFlags(
             words={lang: data["words"][lang] for lang in LANGS},
+            misspelt=_texts(data["misspelt"]),
             fillers=_texts(data["fillers"]),
             negators=_texts(data["negators"]),
             softeners=tuple(Softener(row["id"], tuple(row["kinds"]), _texts(row)) for row in data["softeners"]),
             insists=_texts(data["insists"]),
+            addressed=_texts(data["addressed"]),
             idioms=_texts(data["idioms"]),
             signs=tuple(
                 Sign(
@@ -135,7 +146,7 @@ def _problems(document: Document) -> Iterator[Problem]:
     def problem(message: str, *place: Any) -> Problem:
         return Problem(document.path, document.line(*place), message)
 
-    for section in ("fillers", "negators", "insists", "idioms"):
+    for section in ("misspelt", "fillers", "negators", "insists", "addressed", "idioms"):
         if not by_language(data[section]):
             yield problem(f"`{section}` needs a list of phrases for each of ru and en", section)
     if not isinstance(data["words"], dict) or not all(is_map(data["words"].get(lang)) for lang in LANGS):

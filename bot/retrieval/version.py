@@ -260,6 +260,7 @@ def _phrases(knowledge: Knowledge) -> dict[Lang, list[str]]:
             *flags.words[lang].values(),
             *limits.words[lang].values(),
             *flags.insists[lang],
+            *flags.addressed[lang],
             *flags.idioms[lang],
             *(text for softener in flags.softeners for text in softener.phrases[lang]),
             *(text for phrases, unless in rows for text in (*phrases[lang], *unless[lang])),

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from bot.messages import Lang
-from bot.retrieval.lexical import Forms
+from bot.retrieval.lexical import Forms, is_word
 from bot.retrieval.writing import clean, other_layout
 from bot.safety.spelling import (
     LONGEST_WORD,
@@ -90,12 +90,16 @@ class Vocabulary:
     """All words of all phrases by every key they may be typed as."""
 
     exact: dict[Lang, dict[str, set[int]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
+    # Russian words as they are spelt: one of the dictionary means itself and nothing that it only sounds like.
+    spelt: dict[str, set[int]] = field(default_factory=dict)
     slipped: dict[Lang, dict[str, tuple[str, ...]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
     # By language and length: beginnings of words with any ending.
     endings: dict[Lang, dict[int, dict[str, set[int]]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
     numbers: dict[tuple[str, Lang], int] = field(default_factory=dict)
     # Words of ordinary questions: they mean themselves, however near a word of danger they are spelt.
     ordinary: frozenset[tuple[Lang, str]] = frozenset()
+    # Words of the dictionary that people mostly type for another one: they mean what they sound like.
+    misspelt: frozenset[str] = frozenset()
     # Keys of words that may stand between words that follow each other, and in a run of letters without spaces.
     fillers: Mapping[Lang, frozenset[str]] = field(default_factory=lambda: {"ru": frozenset(), "en": frozenset()})
     longest: int = 0
@@ -115,6 +119,9 @@ class Vocabulary:
             return number
         forms = [word[:-1]] if word.endswith("!") else self.forms.of(word, lang)
         exact, slipped = self.exact[lang], self.slipped[lang]
+        if lang == "ru":
+            for form in forms:
+                self.spelt.setdefault(form, set()).add(number)
         for form in {key(form, lang) for form in forms} - {""}:
             known_to = exact.get(form)
             if known_to is not None:
@@ -137,13 +144,25 @@ class Vocabulary:
         return [("en", letters(token)), ("ru", sound(token))]
 
     def is_ordinary(self, token: str) -> bool:
-        return ("ru", token) in self.ordinary or ("en", token) in self.ordinary
+        """Whether a token is a word of the language: no slip of the finger, no run of words without spaces."""
+        return (
+            ("en", token) in self.ordinary
+            or ("ru", token) in self.ordinary
+            or self._is_spelt(token)
+        )
+
+    def _is_spelt(self, token: str) -> bool:
+        """Whether a token is a Russian word of the dictionary, in this very form."""
+        return bool(_CYRILLIC.search(token)) and token not in self.misspelt and is_word(token)
 
     def of(self, token: str, keys: Sequence[tuple[Lang, str]], *, slipped: bool) -> set[int]:
         """The words a token may be; `slipped`: also with a slip of the finger."""
         found: set[int] = set()
         for lang, form in keys:
-            found.update(self.exact[lang].get(form, ()))
+            known = self.exact[lang].get(form, ())
+            if known and lang == "ru" and self._is_spelt(token):
+                known = self.spelt.get(token, ())
+            found.update(known)
             for length, endings in self.endings[lang].items():
                 found.update(endings.get(form[:length], ()))
         if not found and slipped and self.slips and not self.is_ordinary(token):
@@ -191,7 +210,8 @@ class Vocabulary:
                 return None
             pieces.insert(0, single(whole[step[1] : end]))
             end = step[1]
-        return pieces if len(pieces) > 1 else None
+        long = [len(piece) for piece in pieces if len(piece) > 3]
+        return pieces if len(pieces) > 1 and max(long, default=0) > 4 and sum(long) > 0.7 * len(whole) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ SOUND = """\
 words:
   ru: {cannot: "не_могу|нельзя"}
   en: {cannot: "can't"}
+misspelt: {ru: [магу], en: []}
 fillers: {ru: [я], en: [i]}
 negators: {ru: [не], en: [not]}
 softeners:
@@ -29,6 +30,7 @@ softeners:
     ru: [бывает]
     en: [can it]
 insists: {ru: [сейчас], en: [right_now]}
+addressed: {ru: [помогите], en: [help me]}
 idioms: {ru: [от_смеха], en: [to_die_for]}
 signs:
   - id: breathing
@@ -119,14 +121,14 @@ def test_a_file_without_exactly_the_sections_is_one_problem_that_names_them(text
 
     assert flags is None
     (problem,) = found
-    assert "words, fillers, negators, softeners, insists, idioms, signs, replies, lines" in problem.message
+    assert "words, misspelt, fillers, negators, softeners, insists, addressed, idioms, signs, replies, lines" in problem.message
 
 
 def test_an_empty_file_is_a_problem() -> None:
     assert parse_red_flags(Document("red_flags.yml", None, {}))[0] is None
 
 
-@pytest.mark.parametrize("section", ["fillers", "negators", "insists", "idioms"])
+@pytest.mark.parametrize("section", ["misspelt", "fillers", "negators", "insists", "addressed", "idioms"])
 @pytest.mark.parametrize("value", ["{ru: [я]}", "{ru: [я], en: i}", "[я]", "{ru: [1], en: [i]}", "{ru: [''], en: [i]}"])
 def test_a_list_of_phrases_is_needed_for_each_language(section: str, value: str) -> None:
     row = next(row for row in SOUND.splitlines() if row.startswith(f"{section}:"))

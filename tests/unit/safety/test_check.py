@@ -145,7 +145,7 @@ def test_a_phrase_that_can_not_be_read_is_named_with_its_sign(phrase: str, said:
     assert said in problem.message
 
 
-@pytest.mark.parametrize("part", ["idioms", "insists"])
+@pytest.mark.parametrize("part", ["idioms", "insists", "addressed"])
 def test_a_phrase_outside_the_signs_that_can_not_be_read_is_named_too(part: str) -> None:
     broken = replace(small_list(), **{part: {"ru": ("$nowhere",), "en": ()}})  # type: ignore[arg-type]
 
