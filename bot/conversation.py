@@ -14,14 +14,14 @@ from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, 
 from bot.ports import Clock
 from bot.replies import Replies, Shows
 from bot.retrieval.confidence import INTENT
-from bot.retrieval.danger import PART_FROM
+from bot.retrieval.danger import CLOSER, PART_TIMES, STORY_TIMES
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
 from bot.retrieval.limits import Limit, Limits
 from bot.retrieval.redflags import KINDS, RedFlags
 from bot.retrieval.writing import clean, questions
 from bot.safety.notices import nothing_for_sale
-from bot.safety.red_flags import Alarm, Watch
+from bot.safety.red_flags import Alarm, Watch, is_cry
 from bot.safety.scope import Scope
 from bot.wording import Phrase
 
@@ -140,7 +140,8 @@ class _Turn:
         alarms = watch.alarms(text)
         if all(alarm.kind == "urgent" for alarm in alarms):
             # The second net may find something graver beside a sign that can wait until the evening, never less.
-            alarms = [one for one in self.suspected(text) if not alarms or one.kind != "urgent"] + alarms
+            suspected = self.suspected(text, story=watch.is_story(text))
+            alarms = [one for one in suspected if not alarms or one.kind != "urgent"] + alarms
         if not alarms:
             return None
         self.lang = self.library.read(text, self.habit, self.only).lang
@@ -153,16 +154,18 @@ class _Turn:
         care_for = f"{grave[0].kind}:{grave[0].reply}"
         return self.outcome(replies, effects=alerts, care_until=self.now + CARE_LASTS, care_for=care_for, **settled)
 
-    def suspected(self, text: str) -> list[Alarm]:
+    def suspected(self, text: str, *, story: bool) -> list[Alarm]:
         """What the second net makes of a text the first let through: of the whole, and of each of its sentences."""
         parts = questions(clean(text))
-        parts = (
-            parts if len(parts) <= MOST_SENTENCES else [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
-        )
-        closely = self.state.in_care(self.now)
-        for part in dict.fromkeys([text, *(parts if len(parts) > 1 else [])]):
-            suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), closely=closely)
-            if suspicion is not None and (part == text or suspicion.score >= PART_FROM[suspicion.kind]):
+        if len(parts) > MOST_SENTENCES:
+            parts = [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
+        if story:
+            parts = [part for part in parts if is_cry(part)]
+        closer = CLOSER if self.state.in_care(self.now) else 1.0
+        for part in dict.fromkeys([text, *(parts if len(parts) > 1 or story else [])]):
+            times = closer * (PART_TIMES if part != text else STORY_TIMES if story else 1.0)
+            suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), times=times)
+            if suspicion is not None:
                 replies = {sign.id: sign.reply for sign in self.library.red_flags.signs}
                 return [Alarm(suspicion.kind, suspicion.sign, replies.get(suspicion.sign, suspicion.kind))]
         return []

@@ -160,12 +160,12 @@ class Library:
         best = labels[int(np.argmax(evidence.model))]
         return Found(tuple(hits), decision, best.removeprefix("outside/") if best.startswith("outside/") else None)
 
-    def suspects(self, reading: Reading, *, closely: bool = False) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
         """The danger that a message seems to speak of, by the second net; see `DangerModel.suspects`."""
         if self._danger is None or self.encoder is None:
             return None
         text = essence(shorten(reading.text))
-        return self._danger.suspects(text, reading.lang, self._vector(text), closely=closely)
+        return self._danger.suspects(text, reading.lang, self._vector(text), times=times)
 
     def _encoded(self, text: str) -> Vectors | None:
         if self.encoder is None or self._centre is None:

@@ -145,11 +145,7 @@ class Vocabulary:
 
     def is_ordinary(self, token: str) -> bool:
         """Whether a token is a word of the language: no slip of the finger, no run of words without spaces."""
-        return (
-            ("en", token) in self.ordinary
-            or ("ru", token) in self.ordinary
-            or self._is_spelt(token)
-        )
+        return ("en", token) in self.ordinary or ("ru", token) in self.ordinary or self._is_spelt(token)
 
     def _is_spelt(self, token: str) -> bool:
         """Whether a token is a Russian word of the dictionary, in this very form."""

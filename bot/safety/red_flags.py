@@ -89,7 +89,7 @@ class Watch:
 
     def is_story(self, text: str) -> bool:
         """Whether a text is long and nothing in it is said to us: a review, a page of a book."""
-        return all(
+        return len(text.split()) > STORY_FROM and all(
             len(message.tokens) > STORY_FROM and not any(name == "addressed" for name, _, _ in self._book.find(message))
             for message in read(text, self._vocabulary)
         )
@@ -142,3 +142,8 @@ class Watch:
         return letters(token, doubled=True) in self._negators or (
             not CYRILLIC.search(token) and sound(token) in self._negator_keys
         )
+
+
+def is_cry(sentence: str) -> bool:
+    """Whether a sentence of a story is short enough to be a cry for help."""
+    return len(sentence.split()) <= CRY_TO

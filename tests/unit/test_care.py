@@ -36,9 +36,9 @@ class Listening(ScriptedLibrary):
         self._hears, self._closely = hears or {}, closely or {}
         self.listened: list[tuple[str, bool]] = []
 
-    def suspects(self, reading: Reading, *, closely: bool = False) -> Suspicion | None:
-        self.listened.append((reading.text, closely))
-        heard = self._hears | (self._closely if closely else {})
+    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+        self.listened.append((reading.text, times < 1))
+        heard = self._hears | (self._closely if times < 1 else {})
         kind, _, sign = heard.get(reading.text, "").partition("/")
         return Suspicion(kind, sign, 0.9) if kind else None  # type: ignore[arg-type]
 
@@ -413,6 +413,15 @@ def test_after_an_alarm_the_next_messages_are_watched_more_closely() -> None:
     assert chat.says("и ночью тоже").kind is Kind.CRISIS
     chat.presses("care:end")
     assert chat.says("и ночью тоже").kind is not Kind.CRISIS
+
+
+def test_of_a_story_the_second_net_reads_the_whole_and_its_cries() -> None:
+    story = "Пила таблетки два месяца, и спать стала лучше, и работать, и гулять с собакой в парке по вечерам. " * 4
+    library = Listening()
+
+    Chat(library).turn(f"{story}Устала очень.")
+
+    assert [text for text, _ in library.listened] == [f"{story}Устала очень.", "Устала очень."]
 
 
 def test_a_message_without_letters_or_numbers_is_not_looked_at() -> None:

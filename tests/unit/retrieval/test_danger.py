@@ -51,8 +51,8 @@ class Net:
         self._centre = raw.mean(axis=0)
         self.model, self.solution = fit_danger(found, CALM, centred(raw, self._centre))
 
-    def hears(self, text: str, lang: Lang = "ru", *, closely: bool = False) -> Suspicion | None:
-        return self.model.suspects(text, lang, self.vector(text), closely=closely)
+    def hears(self, text: str, lang: Lang = "ru", *, times: float = 1.0) -> Suspicion | None:
+        return self.model.suspects(text, lang, self.vector(text), times=times)
 
     def vector(self, text: str) -> Vectors:
         return centred(self._encoder.encode([text], "query"), self._centre)
@@ -94,9 +94,19 @@ def test_a_message_that_is_not_near_enough_alarms_only_when_it_is_listened_to_cl
     score = ALARM_FROM["crisis"] * (1 + CLOSER) / 2
 
     assert _fixed({"crisis/suicide": score}).suspects("", "ru", None) is None
-    heard = _fixed({"crisis/suicide": score}).suspects("", "ru", None, closely=True)
+    heard = _fixed({"crisis/suicide": score}).suspects("", "ru", None, times=CLOSER)
     assert heard is not None
     assert heard.kind == "crisis"
+
+
+def test_the_sentences_of_a_harmless_message_teach_as_well_and_those_of_a_danger_do_not() -> None:
+    text = "Пила таблетки месяц. Голова кружилась по утрам. Да."
+    taught = {label: danger_passages([Labelled(text, "ru", label, 0)]) for label in ("calm", "crisis/suicide")}
+
+    assert [passage.text for passage in taught["calm"]] == [
+        essence(text), essence("Пила таблетки месяц."), essence("Голова кружилась по утрам."),
+    ]  # fmt: skip
+    assert [passage.text for passage in taught["crisis/suicide"]] == [essence(text)]
 
 
 def test_listening_closely_only_lowers_what_is_needed() -> None:
@@ -104,7 +114,7 @@ def test_listening_closely_only_lowers_what_is_needed() -> None:
         for score in np.arange(0, 1.2, 0.05):
             model = _fixed({f"{kind}/any": float(score)})
             if model.suspects("", "ru", None) is not None:
-                assert model.suspects("", "ru", None, closely=True) is not None
+                assert model.suspects("", "ru", None, times=CLOSER) is not None
 
 
 def test_signs_of_one_kind_are_counted_together_and_the_likeliest_is_named() -> None:
@@ -130,7 +140,7 @@ def test_a_crisis_needs_no_more_than_an_emergency_and_an_urgent_sign_the_most() 
 
 
 def test_a_model_without_examples_of_danger_hears_nothing() -> None:
-    assert _fixed({"calm": 1.0}).suspects("", "ru", None, closely=True) is None
+    assert _fixed({"calm": 1.0}).suspects("", "ru", None, times=CLOSER) is None
 
 
 def _fixed(scores: dict[str, float]) -> DangerModel:

@@ -121,7 +121,10 @@ def test_a_file_without_exactly_the_sections_is_one_problem_that_names_them(text
 
     assert flags is None
     (problem,) = found
-    assert "words, misspelt, fillers, negators, softeners, insists, addressed, idioms, signs, replies, lines" in problem.message
+    assert (
+        "words, misspelt, fillers, negators, softeners, insists, addressed, idioms, signs, replies, lines"
+        in problem.message
+    )
 
 
 def test_an_empty_file_is_a_problem() -> None:

@@ -22,10 +22,12 @@ def stands(
     lang: Lang = "ru",
     groups: Mapping[str, str] | None = None,
     ordinary: Collection[tuple[Lang, str]] = (),
+    misspelt: Collection[str] = (),
 ) -> bool:
     """Whether the phrase stands in the text."""
     vocabulary = Vocabulary(
         ordinary=frozenset(ordinary),
+        misspelt=frozenset(misspelt),
         fillers={known: frozenset(key(word, known) for word in FILLERS[known]) for known in FILLERS},
     )
     book = Book([("it", parse(phrase, lang, groups or {}, vocabulary))])
@@ -187,6 +189,23 @@ def test_two_slips_or_another_first_letter_make_another_word(text: str) -> None:
 def test_a_slip_in_a_short_word_makes_another_word() -> None:
     assert not stands("боль", "соль")
     assert not stands("pain", "main", "en")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("повеситься", "температура повысилась"),  # one slip away
+        ("искать", "ещё не было"),  # sounds like "ищи"
+        ("не рука слабая", "необходимость"),  # made of known pieces
+    ],
+)
+def test_a_word_of_the_dictionary_means_itself_and_nothing_near_it(phrase: str, text: str) -> None:
+    assert not stands(phrase, text)
+
+
+def test_a_word_of_the_dictionary_that_is_mostly_a_slip_means_what_it_sounds_like() -> None:
+    assert not stands("могу", "не магу")
+    assert stands("могу", "не магу", misspelt={"магу"})
 
 
 def test_an_ordinary_word_is_never_taken_for_a_slip() -> None:

@@ -326,6 +326,49 @@ def test_danger_beside_an_idiom_a_negation_or_a_question_is_danger(watch: Watch,
     assert "emergency" in kinds(watch, text)
 
 
+# ---- stories ----------------------------------------------------------------------------------------------
+
+REVIEWS = {
+    "ru": (
+        "Пила эти таблетки два месяца по назначению невролога, сначала вроде помогало, спать начала хорошо и на работе "
+        "успевала больше, а потом у меня всё лицо отекло и стало трудно дышать в самом конце каждого дня, поэтому врач "
+        "отменил и выписал другие, подешевле, с ними живу спокойно и всем советую читать инструкцию внимательно."
+    ),
+    "en": (
+        "I took this for two months as my doctor told me, it worked at first and I slept better than I had in years, "
+        "then I had trouble breathing every evening after the second dose and my throat was closing, now I am on "
+        "another one which is cheaper and I would tell anybody who starts on it to read the leaflet with care."
+    ),
+}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_long_story_that_says_nothing_to_us_alarms_nobody(watch: Watch, lang: Lang) -> None:
+    assert watch.is_story(REVIEWS[lang])
+    assert watch.alarms(REVIEWS[lang]) == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "more"),
+    [
+        ("ru", "Что мне делать?"),
+        ("ru", "Вчера делала ботокс."),
+        ("en", "What should I do?"),
+        ("en", "Botox was on Monday."),
+    ],
+)
+def test_a_long_message_to_us_is_no_story(watch: Watch, lang: Lang, more: str) -> None:
+    text = f"{REVIEWS[lang]} {more}"
+
+    assert not watch.is_story(text)
+    assert watch.alarms(text) != []
+
+
+@pytest.mark.parametrize(("lang", "cry"), [("ru", "Не могу дышать!"), ("en", "I can't breathe!")])
+def test_a_cry_within_a_story_is_heard(watch: Watch, lang: Lang, cry: str) -> None:
+    assert [alarm.sign for alarm in watch.alarms(f"{REVIEWS[lang]} {cry}")] == ["breathing"]
+
+
 def test_a_question_about_rules_softens_no_crisis(watch: Watch) -> None:
     assert "crisis" in kinds(watch, "бывает ли, что хочется умереть? я хочу умереть")
 

@@ -84,7 +84,7 @@ class BrokenAlerts(MemoryAlerts):
 class ListeningLibrary(ScriptedLibrary):
     """With a second net that hears one phrase."""
 
-    def suspects(self, reading: Reading, *, closely: bool = False) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
         return Suspicion("crisis", "suicide", 0.9) if reading.text == HIDDEN else None
 
 
