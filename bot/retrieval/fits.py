@@ -27,6 +27,8 @@ from bot.retrieval.sealing import FORMAT, is_whole, seal
 from bot.retrieval.semantic import centred
 from bot.retrieval.topics import Solution, TopicModel
 
+# Share of the harmless questions that a fit of the second net must have in common with the library to be taken for it.
+_SAME_CALM = 0.99
 # Older fits kept beside the last one: an edit taken back finds its own again.
 _KEPT = 3
 
@@ -72,22 +74,37 @@ def topics(
 def danger(
     alarming: Sequence[Passage], calm: Sequence[Passage], near: Vectors, encoder: str, data_dir: Path
 ) -> DangerModel:
-    """Fit the second net, or take the fit of the same examples and questions.
+    """Fit the second net, or take the last fit of the same examples among nearly the same questions.
+
+    What danger is does not change with a question or two of the library: whoever edits one need not wait for that.
 
     Args:
         near: centred vectors of both, in that order.
     """
-    kept = _place(data_dir, "danger", encoder, [asdict(row) for row in (*alarming, *calm)])
-    if is_whole(kept):
-        return DangerModel.load(kept / "model")
+    examples = digest(json.dumps([asdict(row) for row in alarming], ensure_ascii=False))
+    kept = _place(data_dir, "danger", encoder, [examples, [asdict(row) for row in calm]])
+    for known in [kept, *sorted(kept.parent.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)]:
+        if is_whole(known) and _is_of(known, encoder, examples, calm):
+            return DangerModel.load(known / "model")
     model, solution = fit_danger(alarming, calm, near, _latest_solution(kept.parent))
 
     def write(folder: Path) -> None:
         model.save(folder / "model")
         solution.save(folder / "solution.npz")
+        texts = [f"{row.lang} {row.text}" for row in calm]
+        learnt = {"encoder": encoder, "examples": examples, "calm": texts}
+        (folder / "learnt.json").write_text(json.dumps(learnt, ensure_ascii=False), encoding="utf-8")
 
     _keep(kept, encoder, write)
     return model
+
+
+def _is_of(known: Path, encoder: str, examples: str, calm: Sequence[Passage]) -> bool:
+    """Whether a fit of the second net was made on these examples, by this encoder, among nearly these questions."""
+    learnt = json.loads((known / "learnt.json").read_text(encoding="utf-8"))
+    texts, before = {f"{row.lang} {row.text}" for row in calm}, set(learnt["calm"])
+    same = len(texts & before) >= _SAME_CALM * max(len(texts), len(before))
+    return same and (learnt["encoder"], learnt["examples"]) == (encoder, examples)
 
 
 def _place(data_dir: Path, kind: str, encoder: str, learnt: object) -> Path:

@@ -225,40 +225,58 @@ def fit_topics(
     )
     keys = tuple(f"{lang}\0{text}" for text, lang in texts)
     start = start if start is not None and start.knows(keys) else None
-    landmarks, meant, back = _meant(keys, vectors, most, start)
+    kernel = _Kernel.of(keys, vectors, most, start)
     member = np.zeros((len(texts), len(names)), dtype=np.float32)
     member[np.arange(len(texts)), [numbers[label] for label in labels]] = 1
     mean = member.mean(axis=0)
-    solved = _solve(spelt, meant, member - mean, _start(names, keys, start))
+    solved = _solve(spelt, kernel, member - mean, _start(names, keys, start))
     by_word = np.asarray(spelt.T @ solved, dtype=np.float16)
-    model = TopicModel(names, vocabulary, by_word, landmarks, back @ (meant.T @ solved), mean.astype(np.float32))
-    return model, Solution(tuple(names), keys, solved, landmarks.vectors)
+    by_meaning = kernel.weights(solved)
+    model = TopicModel(names, vocabulary, by_word, kernel.landmarks, by_meaning, mean.astype(np.float32))
+    return model, Solution(tuple(names), keys, solved, kernel.landmarks.vectors)
 
 
-def _meant(
-    keys: Sequence[str], vectors: Vectors | None, most: int, start: Solution | None
-) -> tuple[Landmarks, Floats, Floats]:
-    """Landmarks; every text's features by them, whose inner products are about the kernel; and the way back.
+@dataclass(frozen=True)
+class _Kernel:
+    """The questions' kernel by landmarks: near @ among^-1 @ near.T, which is never formed.
 
-    Returns:
-        features float32, shape (n, m), and the matrix that turns weights of features into weights of nearness.
+    `near` is float32, shape (n, m); `factor` the Cholesky factor of the landmarks' own kernel, in 64 bits.
     """
-    from scipy import linalg
 
-    if vectors is None:
-        return (
-            Landmarks(np.zeros((0, 0), np.float32)),
-            np.zeros((len(keys), 0), np.float32),
-            np.zeros((0, 0), np.float32),
-        )
-    landmarks = Landmarks.choose(keys, vectors, most) if start is None else Landmarks(start.landmarks)
-    if landmarks.vectors.shape[1] != vectors.shape[1]:
-        landmarks = Landmarks.choose(keys, vectors, most)
-    among = landmarks.nearness(landmarks.vectors).astype(np.float64)
-    among[np.diag_indices(len(among))] += _JITTER
-    root = linalg.cholesky(among, lower=True)
-    inverse = linalg.solve_triangular(root, np.eye(len(root)), lower=True).astype(np.float32)
-    return landmarks, np.ascontiguousarray(landmarks.nearness(vectors) @ inverse.T), np.ascontiguousarray(inverse.T)
+    landmarks: Landmarks
+    near: Floats
+    factor: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, keys: Sequence[str], vectors: Vectors | None, most: int, start: Solution | None) -> _Kernel:
+        """The landmarks of an earlier fit where there are any, else new ones; nothing at all without vectors."""
+        from scipy import linalg
+
+        if vectors is None:
+            nothing = np.zeros((0, 0), np.float32)
+            return cls(Landmarks(nothing), np.zeros((len(keys), 0), np.float32), np.zeros((0, 0)))
+        landmarks = Landmarks(start.landmarks) if start is not None else Landmarks(np.zeros((0, 0), np.float32))
+        if landmarks.vectors.shape[1] != vectors.shape[1]:
+            landmarks = Landmarks.choose(keys, vectors, most)
+        among = landmarks.nearness(landmarks.vectors).astype(np.float64)
+        among[np.diag_indices(len(among))] += _JITTER
+        return cls(landmarks, landmarks.nearness(vectors), linalg.cholesky(among, lower=True, overwrite_a=True))
+
+    def weights(self, values: Floats) -> Floats:
+        """Weights of nearness to each landmark, from weights of the questions."""
+        from scipy import linalg
+
+        if not len(self.factor):
+            return np.zeros((0, values.shape[1]), np.float32)
+        return np.asarray(linalg.cho_solve((self.factor, True), self.near.T @ values), dtype=np.float32)
+
+    def times(self, values: Floats) -> Floats:
+        return np.asarray(self.near @ self.weights(values), dtype=np.float32)
+
+    @property
+    def alone(self) -> np.float32:
+        """A question's kernel with itself, as if it were a landmark."""
+        return _MEANING if len(self.factor) else np.float32(0)
 
 
 def _start(names: Sequence[str], keys: Sequence[str], known: Solution | None) -> Floats:
@@ -276,7 +294,7 @@ def _start(names: Sequence[str], keys: Sequence[str], known: Solution | None) ->
     return weights
 
 
-def _solve(spelt: Any, meant: Floats, wanted: Floats, weights: Floats) -> Floats:
+def _solve(spelt: Any, kernel: _Kernel, wanted: Floats, weights: Floats) -> Floats:
     """Solve (K + ridge) weights = wanted by conjugate gradients, K being the questions' inner products.
 
     K is never formed: at 10,000 questions it would take 400 MB, and the server of a clinic has 1 GB.
@@ -285,13 +303,13 @@ def _solve(spelt: Any, meant: Floats, wanted: Floats, weights: Floats) -> Floats
     turned = spelt.T.tocsr()
 
     def times(values: Floats) -> Floats:
-        return np.asarray(meant @ (meant.T @ values) + spelt @ (turned @ values) + _RIDGE * values, dtype=np.float32)
+        return np.asarray(kernel.times(values) + spelt @ (turned @ values) + _RIDGE * values, dtype=np.float32)
 
     residual = wanted - times(weights)
     # Questions that no earlier fit knew begin where they would stand alone: one new question among a hundred changes
     # too little for the steps below to be worth taking, and must be learnt all the same.
     fresh = ~weights.any(axis=1, keepdims=True)
-    alone = (meant * meant).sum(axis=1, keepdims=True) + np.asarray(spelt.multiply(spelt).sum(axis=1)) + _RIDGE
+    alone = kernel.alone + np.asarray(spelt.multiply(spelt).sum(axis=1)) + _RIDGE
     weights = np.where(fresh & bool((~fresh).any()), residual / alone, weights).astype(np.float32)
     residual = wanted - times(weights)
     enough = _TOLERANCE**2 * np.maximum((wanted * wanted).sum(axis=0), 1e-12)
