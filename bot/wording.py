@@ -77,6 +77,7 @@ class Phrase(StrEnum):
     REFUSAL_TURN = "refusals.turn"
     REFUSAL_OTHERS_DATA = "refusals.others-data"
     REFUSAL_INSULT = "refusals.insult"
+    REFUSAL_GRIEF = "refusals.grief"
 
     INFORMATION_ONLY = "replies.information_only"
 
