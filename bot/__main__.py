@@ -163,6 +163,16 @@ def translated(article: Annotated[str, typer.Argument(help="For example duration
     print(note_translation(load_settings().knowledge_dir, article))
 
 
+@knowledge.command()
+def vectors() -> None:
+    """Keep the vectors of the danger examples beside them, so that a fresh machine need not encode them."""
+    from bot.building import keep_vectors
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    print(keep_vectors(settings, read_or_raise(settings.knowledge_dir)))
+
+
 @cli.command()
 def actions(port: Annotated[int, typer.Option(help="Port of the action server.")] = 5055) -> None:
     """Serve the dialogue's actions to a Rasa server (rasa-sdk)."""

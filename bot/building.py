@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+from bot.adapters.e5 import load_encoder
 from bot.app import encoder_or_none
 from bot.dialogue.project import load_project
-from bot.retrieval import version
+from bot.errors import EncoderUnavailable
+from bot.retrieval import known_vectors, version
+from bot.retrieval.danger import danger_passages
+from bot.retrieval.folder import Knowledge
 from bot.safety.check import check_lists
 from bot.settings import Settings
 
@@ -34,6 +39,21 @@ def build_and_publish(settings: Settings, *, quiet: bool) -> str:
         show.close()
     version.publish(settings.data_dir, name)
     return name
+
+
+def keep_vectors(settings: Settings, knowledge: Knowledge) -> Path:
+    """Encode the examples of danger with all cores, keep their vectors in the knowledge folder; returns the file.
+
+    Raises:
+        EncoderUnavailable: there is nothing to encode them with.
+    """
+    encoder = load_encoder(settings.encoder, os.cpu_count() or 1)
+    if encoder is None:
+        raise EncoderUnavailable("ENCODER=none makes no vectors; unset it.")
+    found = {version.vector_key(row): row for row in danger_passages(knowledge.danger_examples)}
+    made = version.vectors(list(found.values()), encoder, settings.data_dir, lambda *_: None)
+    assert made is not None
+    return known_vectors.write(settings.knowledge_dir, encoder.name, dict(zip(found, made, strict=True)))
 
 
 class _Progress:

@@ -92,13 +92,15 @@ class Conversation:
 
 
 def _ready(library: Library) -> tuple[Watch, Scope]:
-    return _lists(library.red_flags, library.limits, library.ordinary, library.forms)
+    return _lists(library.red_flags, library.limits, library.ordinary, library.forms, not library.listens)
 
 
 @lru_cache(maxsize=4)
-def _lists(flags: RedFlags, limits: Limits, ordinary: frozenset[tuple[Lang, str]], forms: Forms) -> tuple[Watch, Scope]:
+def _lists(
+    flags: RedFlags, limits: Limits, ordinary: frozenset[tuple[Lang, str]], forms: Forms, alone: bool
+) -> tuple[Watch, Scope]:
     """The clinicians' lists of a library version, made ready once; the last few versions' stay."""
-    return Watch(flags, ordinary, forms), Scope(limits, forms)
+    return Watch(flags, ordinary, forms, alone=alone), Scope(limits, forms)
 
 
 class _Turn:

@@ -19,14 +19,14 @@ from bot.retrieval.writing import clean, essence, questions
 
 # The label of everything that raises nothing.
 _CALM = "calm"
-_LANDMARKS = 3000
+_LANDMARKS = 2000
 # A shorter sentence of a harmless message says nothing by itself.
 _SHORTEST_PART = 16
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
-# what it costs in false alarms. A crisis is told in the most roundabout words, so it needs the least.
-ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.45, "urgent": 0.55}
+# what it costs in false alarms. A crisis is told in the most roundabout words,
+ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.4, "urgent": 0.5}
 # One sentence of several says less surely what the whole is about; a story tells of another day or of somebody else.
-PART_TIMES, STORY_TIMES = 1.5, 1.4
+PART_TIMES, STORY_TIMES = 1.4, 1.4
 # After an alarm the next messages are watched more closely: a crisis goes on in half sentences.
 CLOSER = 0.75
 

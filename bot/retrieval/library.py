@@ -160,6 +160,11 @@ class Library:
         best = labels[int(np.argmax(evidence.model))]
         return Found(tuple(hits), decision, best.removeprefix("outside/") if best.startswith("outside/") else None)
 
+    @property
+    def listens(self) -> bool:
+        """Whether there is a second net."""
+        return self._danger is not None and self.encoder is not None
+
     def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
         """The danger that a message seems to speak of, by the second net; see `DangerModel.suspects`."""
         if self._danger is None or self.encoder is None:

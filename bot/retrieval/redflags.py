@@ -25,13 +25,17 @@ _LINE_KEYS = {"id", "number", "hours", "source", "checked_on", "checked_by"}
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One sign of danger: its phrases, and those that mean something else in the same sentence (`unless`)."""
+    """One sign of danger: its phrases, and those that mean something else in the same sentence (`unless`).
+
+    `alone` are phrases too often harmless to alarm where the second net listens as well; without it they do.
+    """
 
     id: str
     kind: DangerKind
     reply: str
     source: str
     phrases: Texts
+    alone: Texts
     unless: Texts
 
 
@@ -102,6 +106,7 @@ def parse_red_flags(document: Document) -> tuple[RedFlags | None, list[Problem]]
                     row["reply"],
                     row["source"],
                     {lang: tuple(row[lang]["phrases"]) for lang in LANGS},
+                    {lang: tuple(row[lang].get("alone", ())) for lang in LANGS},
                     {lang: tuple(row[lang].get("unless", ())) for lang in LANGS},
                 )
                 for row in data["signs"]
@@ -189,13 +194,16 @@ def _sign_problems(document: Document, replies: set[str]) -> Iterator[Problem]:
             yield Problem(document.path, line, f"the sign `{row['id']}` stands here twice")
         elif not all(
             isinstance(row[lang], dict)
-            and set(row[lang]) <= {"phrases", "unless"}
+            and set(row[lang]) <= {"phrases", "alone", "unless"}
             and are_texts(row[lang].get("phrases"))
             and row[lang]["phrases"]
+            and are_texts(row[lang].get("alone", []))
             and are_texts(row[lang].get("unless", []))
             for lang in LANGS
         ):
-            yield Problem(document.path, line, "each language needs a list of `phrases`, and may have a list `unless`")
+            yield Problem(
+                document.path, line, "each language needs a list of `phrases`, and may have lists `alone` and `unless`"
+            )
         seen.add(row["id"] if isinstance(row, dict) and isinstance(row.get("id"), str) else "")
     if document.data["signs"] == []:
         yield Problem(document.path, document.line("signs"), "`signs` must name the danger signs; it is empty")

@@ -26,7 +26,7 @@ import numpy as np
 from bot.errors import EncoderMismatch, KnowledgeError, StorageError, VersionError
 from bot.messages import LANGS, Lang
 from bot.ports import Encoder, Vectors
-from bot.retrieval import fits
+from bot.retrieval import fits, known_vectors
 from bot.retrieval.articles import Article, Passage, digest, passages
 from bot.retrieval.catalogue import parse_catalogue
 from bot.retrieval.check import check
@@ -222,7 +222,7 @@ def _write(
     found = all_passages(knowledge, examples)
     held_out = calibration_passages(knowledge)
     alarming = danger_passages(knowledge.danger_examples)
-    raw = vectors([*found, *held_out, *alarming], encoder, data_dir, progress)
+    raw = vectors([*found, *held_out, *alarming], encoder, data_dir, progress, root)
     running = encoder.name if encoder else NO_ENCODER
     fitted = fits.topics(
         found, held_out, None if raw is None else raw[: len(found) + len(held_out)], running, data_dir, progress
@@ -253,6 +253,7 @@ def _phrases(knowledge: Knowledge) -> dict[Lang, list[str]]:
     flags, limits = knowledge.red_flags, knowledge.limits
     rows = [
         *((sign.phrases, sign.unless) for sign in flags.signs),
+        *((sign.alone, sign.alone) for sign in flags.signs),
         *((one.phrases, one.unless) for one in limits.limits),
     ]
     return {
@@ -293,15 +294,22 @@ def tongues(knowledge: Knowledge, examples: Sequence[Example] = ()) -> Tongues:
     return Tongues.fit(texts)
 
 
-def vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, progress: Progress) -> Vectors | None:
-    """Vectors of all passages; only texts never encoded before are encoded now."""
+def vectors(
+    found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, progress: Progress, root: Path | None = None
+) -> Vectors | None:
+    """Vectors of all passages; only texts never encoded before are encoded now.
+
+    Args:
+        root: the knowledge folder, which may bring vectors with it.
+    """
     if encoder is None:
         return None
     from bot.retrieval.fitting import encode
 
     cache = data_dir / "vectors" / f"{digest(encoder.name)}.npz"
-    known = _read_cache(cache)
-    keys = [digest(f"{passage.kind in ('title', 'paragraph')}\0{passage.text}") for passage in found]
+    brought = {} if root is None else known_vectors.read(root, encoder.name)
+    known = {**_read_cache(cache), **brought}
+    keys = [vector_key(passage) for passage in found]
     missing = {key: passage for key, passage in zip(keys, found, strict=True) if key not in known}
     todo = list(missing.items())
     for start in range(0, len(todo), 64):
@@ -313,11 +321,16 @@ def vectors(found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, p
     progress("encoding", len(todo), len(todo))
     if todo:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        used = dict.fromkeys(keys)
+        used = [key for key in dict.fromkeys(keys) if key not in brought]
         with tempfile.NamedTemporaryFile(dir=cache.parent, delete=False, suffix=".npz") as file:
-            np.savez(file, keys=np.array(list(used)), vectors=np.stack([known[key] for key in used]))
+            np.savez(file, keys=np.array(used), vectors=np.stack([known[key] for key in used]))
         os.replace(file.name, cache)
     return np.stack([known[key] for key in keys])
+
+
+def vector_key(passage: Passage) -> str:
+    """What a passage's vector is known by: its text, and whether it is asked or told."""
+    return digest(f"{passage.kind in ('title', 'paragraph')}\0{passage.text}")
 
 
 def _read_cache(path: Path) -> dict[str, Any]:

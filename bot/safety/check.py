@@ -37,16 +37,22 @@ def _problems(knowledge: Knowledge, served: RedFlags | None) -> Iterator[Problem
     if served is not None and asdict(served) == asdict(knowledge.red_flags):
         return
     try:
-        watch = Watch(knowledge.red_flags)
+        Watch(knowledge.red_flags, alone=True)
     except ValueError as error:
         yield Problem("red_flags.yml", 0, str(error))
         return
     if served is None:
         return
+    yield from dict.fromkeys(problem for alone in (False, True) for problem in _lost(knowledge, served, alone=alone))
+
+
+def _lost(knowledge: Knowledge, served: RedFlags, *, alone: bool) -> Iterator[Problem]:
+    """The labelled dangers that the list of before catches and the new one misses, with a second net and without."""
     try:
-        before = Watch(served)
+        before = Watch(served, alone=alone)
     except ValueError:
         return  # written for an older program: there is nothing to hold the new list against
+    watch = Watch(knowledge.red_flags, alone=alone)
     for phrase in knowledge.danger_phrases:
         kind = phrase.label.partition("/")[0]
         caught = {alarm.kind for alarm in before.alarms(phrase.text)}

@@ -39,13 +39,19 @@ class Watch:
         ordinary: words of ordinary questions with their language: no slip of the finger makes danger of them, and an
             English one is no Russian word in Latin letters.
         forms: inflections known already.
+        alone: no second net listens, so the phrases that it would spare are heard as well.
 
     Raises:
         ValueError: a phrase can't be read; names it.
     """
 
     def __init__(
-        self, flags: RedFlags, ordinary: Collection[tuple[Lang, str]] = (), forms: Forms | None = None
+        self,
+        flags: RedFlags,
+        ordinary: Collection[tuple[Lang, str]] = (),
+        forms: Forms | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         self._vocabulary = Vocabulary(
             ordinary=frozenset(ordinary),
@@ -67,7 +73,7 @@ class Watch:
                     rows.append((name, phrase))
 
             for sign in flags.signs:
-                add(f"sign/{sign.id}", sign.phrases[lang])
+                add(f"sign/{sign.id}", (*sign.phrases[lang], *(sign.alone[lang] if alone else ())))
                 add(f"unless/{sign.id}", sign.unless[lang])
             for softener in flags.softeners:
                 add(f"soft/{softener.id}", softener.phrases[lang])

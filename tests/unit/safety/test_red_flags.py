@@ -15,7 +15,7 @@ from bot.messages import LANGS, Lang
 from bot.retrieval.redflags import KINDS
 from bot.retrieval.writing import other_layout
 from bot.safety.red_flags import Alarm, Watch
-from tests.examples import whole_knowledge
+from tests.examples import ordinary, whole_knowledge
 
 FLAGS = whole_knowledge().red_flags
 
@@ -513,3 +513,13 @@ def test_a_hundred_thousand_random_and_mutated_strings_break_nothing(watch: Watc
 @given(text=st.text(max_size=600))
 def test_anything_can_be_read(watch: Watch, text: str) -> None:
     assert watch.alarms(text) == watch.alarms(text)
+
+
+def test_where_the_second_net_listens_the_first_hears_less_and_nothing_else(watch: Watch) -> None:
+    flags = whole_knowledge().red_flags
+    beside = Watch(flags, ordinary())
+    spared = [phrase for sign in flags.signs for lang in LANGS for phrase in sign.alone[lang]]
+
+    assert spared
+    for row in whole_knowledge().danger_phrases:
+        assert {alarm.kind for alarm in beside.alarms(row.text)} <= {alarm.kind for alarm in watch.alarms(row.text)}
