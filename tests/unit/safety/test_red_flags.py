@@ -234,6 +234,10 @@ def test_stretched_letters_hide_no_danger(watch: Watch, kind: str, lang: Lang, t
         # voice to text: no punctuation
         ("здравствуйте мне вчера кололи и сегодня мне трудно дышать что делать подскажите пожалуйста", "breathing"),
         ("hi so i had botox yesterday and now i cant swallow what should i do", "swallowing"),
+        ("у неё трудно дышать", "breathing"),
+        ("у нас бабушка не может дышать", "breathing"),
+        ("муж меня бил", "violence"),
+        ("мой муж: голова сильно болит второй день", "headache-day"),
         ("Не могу уже вторые сутки нормально сглотнуть слюну", "swallowing"),
     ],
 )  # fmt: skip

@@ -32,7 +32,7 @@ ASKED: dict[str, dict[Lang, tuple[str, ...]]] = {
     },
     "minor": {
         "ru": ("мне 16, хочу ботокс", "мне 17 лет можно уколоть лоб?", "дочке 15, можно?"),
-        "en": ("I'm 16 can I get botox", "my daughter is 15, will you inject her?"),
+        "en": ("I'm 16 can I get botox", "I am 16, can I get botox", "my daughter is 15, will you inject her?"),
     },
     "photo": {
         "ru": ("оцените фото, что у меня с бровью", "посмотрите фото пожалуйста"),
@@ -132,6 +132,7 @@ GENERAL: dict[Lang, tuple[str, ...]] = {
     ),
     "en": (
         "What happens if I stop botox therapy?",
+        "is 11 am free on monday",
         "is it ok during pregnancy?",
         "can people with myasthenia have botox?",
         "how many units are usually needed?",
