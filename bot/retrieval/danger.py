@@ -24,9 +24,9 @@ _LANDMARKS = 2000
 _SHORTEST_PART = 16
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
 # what it costs in false alarms. A crisis is told in the most roundabout words,
-ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.4, "urgent": 0.5}
+ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.36, "urgent": 0.48}
 # One sentence of several says less surely what the whole is about; a story tells of another day or of somebody else.
-PART_TIMES, STORY_TIMES = 1.4, 1.4
+PART_TIMES, STORY_TIMES = 1.5, 1.4
 # After an alarm the next messages are watched more closely: a crisis goes on in half sentences.
 CLOSER = 0.75
 
@@ -61,7 +61,7 @@ class DangerModel:
             needed = ALARM_FROM[kind] * times
             if own and total >= needed:
                 sign = max(own, key=lambda label: own[label]).removeprefix(f"{kind}/")
-                found.append((total - needed, Suspicion(kind, sign, total)))
+                found.append((total / needed, Suspicion(kind, sign, total)))
         return max(found, key=lambda row: row[0])[1] if found else None
 
     def save(self, folder: Path) -> None:
