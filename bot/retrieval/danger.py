@@ -20,6 +20,8 @@ from bot.retrieval.writing import clean, essence, questions
 # The label of everything that raises nothing.
 _CALM = "calm"
 _LANDMARKS = 2000
+# A feature of one example alone tells it apart only from itself; 200,000 of them cost 40 MB where the bot runs.
+_FEATURES_FROM = 2
 # A shorter sentence of a harmless message says nothing by itself.
 _SHORTEST_PART = 16
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
@@ -98,5 +100,5 @@ def fit_danger(
     """
     texts = [(passage.text, passage.lang) for passage in (*examples, *calm)]
     labels = [*(passage.label for passage in examples), *(_CALM for _ in calm)]
-    model, solution = fit_topics(texts, labels, vectors, start, _LANDMARKS)
+    model, solution = fit_topics(texts, labels, vectors, start, _LANDMARKS, _FEATURES_FROM)
     return DangerModel(model), solution

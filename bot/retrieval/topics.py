@@ -63,10 +63,10 @@ class Vocabulary:
     idf: Floats
 
     @classmethod
-    def fit(cls, texts: Sequence[Mapping[str, int]]) -> Vocabulary:
-        """Know every feature of the texts, given as `features` counts them."""
+    def fit(cls, texts: Sequence[Mapping[str, int]], least: int = 1) -> Vocabulary:
+        """Know every feature that stands in at least so many of the texts, given as `features` counts them."""
         counts = Counter(name for text in texts for name in text)
-        names = sorted(counts)
+        names = sorted(name for name, count in counts.items() if count >= least)
         idf = np.log((1 + len(texts)) / (1 + np.array([counts[name] for name in names]))) + 1
         return cls({name: row for row, name in enumerate(names)}, idf.astype(np.float32))
 
@@ -199,6 +199,7 @@ def fit_topics(
     vectors: Vectors | None,
     start: Solution | None = None,
     most: int = MOST_LANDMARKS,
+    least: int = 1,
 ) -> tuple[TopicModel, Solution]:
     """Fit on labelled questions by ridge regression on label membership (build time; needs SciPy).
 
@@ -209,13 +210,14 @@ def fit_topics(
         vectors: centred, one unit row per text, float32, shape (n, d); None without an encoder.
         start: of an earlier fit; changes the time only, not the result beyond the tolerance.
         most: landmarks at most.
+        least: texts that a feature must stand in to be known.
     """
     from scipy import sparse
 
     names = sorted(set(labels))
     numbers = {name: number for number, name in enumerate(names)}
     counted = [features(text, lang) for text, lang in texts]
-    vocabulary = Vocabulary.fit(counted)
+    vocabulary = Vocabulary.fit(counted, least)
     weighed = [vocabulary.weigh(text) for text in counted]
     starts = np.cumsum([0, *(len(rows) for rows, _ in weighed)])
     spelt = sparse.csr_matrix(
