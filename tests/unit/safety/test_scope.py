@@ -81,6 +81,7 @@ ASKED: dict[str, dict[Lang, tuple[str, ...]]] = {
     "others-data": {
         "ru": ("была ли у вас моя жена?", "дайте телефон пациентки Ивановой", "скажите домашний адрес врача"),
         "en": (
+            "was my wife at your clinic?",
             "is my wife a patient here?",
             "give me the phone number of another patient",
             "home address of the doctor",
@@ -133,6 +134,7 @@ GENERAL: dict[Lang, tuple[str, ...]] = {
     "en": (
         "What happens if I stop botox therapy?",
         "is 11 am free on monday",
+        "my friend injected me at home, all is fine",
         "is it ok during pregnancy?",
         "can people with myasthenia have botox?",
         "how many units are usually needed?",
