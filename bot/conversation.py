@@ -14,7 +14,7 @@ from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, 
 from bot.ports import Clock
 from bot.replies import Replies, Shows
 from bot.retrieval.confidence import INTENT
-from bot.retrieval.danger import CLOSER, PART_TIMES, STORY_TIMES
+from bot.retrieval.danger import CLOSER, PART_TIMES, SHORT_WORD, STORY_TIMES, WORD_TIMES
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
 from bot.retrieval.limits import Limit, Limits
@@ -158,19 +158,32 @@ class _Turn:
 
     def suspected(self, text: str, *, story: bool) -> list[Alarm]:
         """What the second net makes of a text the first let through: of the whole, and of each of its sentences."""
+        text = self.typed(text)
+        if not any(letter.isalnum() for letter in text):
+            return []
         parts = questions(clean(text))
         if len(parts) > MOST_SENTENCES:
             parts = [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
         if story:
             parts = [part for part in parts if is_cry(part)]
         closer = CLOSER if self.state.in_care(self.now) else 1.0
+        whole = STORY_TIMES if story else WORD_TIMES if len(text.split()) == 1 and len(text) <= SHORT_WORD else 1.0
         for part in dict.fromkeys([text, *(parts if len(parts) > 1 or story else [])]):
-            times = closer * (PART_TIMES if part != text else STORY_TIMES if story else 1.0)
+            times = closer * (whole if part == text else PART_TIMES)
             suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), times=times)
             if suspicion is not None:
                 replies = {sign.id: sign.reply for sign in self.library.red_flags.signs}
                 return [Alarm(suspicion.kind, suspicion.sign, replies.get(suspicion.sign, suspicion.kind))]
         return []
+
+    def typed(self, text: str) -> str:
+        """What of a message is in the patient's own words: a command and the topic of a deep link are not."""
+        if not text.startswith("/"):
+            return text
+        name, _, rest = text.partition(" ")
+        if name.split("@")[0].lower() not in _COMMANDS:
+            return text.lstrip("/")
+        return "" if self.library.current_id(rest.strip()) in self.library.catalogue else rest.strip()
 
     def cared_for(self, outcome: Outcome) -> Outcome:
         """After an alarm each reply carries the patient's own way back to ordinary talk."""

@@ -415,6 +415,19 @@ def test_after_an_alarm_the_next_messages_are_watched_more_closely() -> None:
     assert chat.says("и ночью тоже").kind is not Kind.CRISIS
 
 
+@pytest.mark.parametrize("text", ["/help", "/start", "/start pain", "/language", "/help@mimika_bot"])
+def test_a_command_and_the_topic_of_a_deep_link_are_not_the_patient_s_words(text: str) -> None:
+    library = Listening({text: "emergency/breathing", text.lstrip("/"): "emergency/breathing"})
+
+    assert Chat(library).says(text).kind is not Kind.EMERGENCY
+    assert library.listened == []
+
+
+@pytest.mark.parametrize(("text", "read"), [("/start мне нечем", "мне нечем"), ("/задыхаюсь тут", "задыхаюсь тут")])
+def test_what_a_patient_types_after_a_slash_is_read(text: str, read: str) -> None:
+    assert Chat(Listening({read: "emergency/breathing"})).says(text).kind is Kind.EMERGENCY
+
+
 def test_of_a_story_the_second_net_reads_the_whole_and_its_cries() -> None:
     story = "Пила таблетки два месяца, и спать стала лучше, и работать, и гулять с собакой в парке по вечерам. " * 4
     library = Listening()
