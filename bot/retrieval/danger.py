@@ -1,6 +1,7 @@
 """The second net: how near a message is to examples of danger, by meaning and by letters.
 
-It may only raise an alarm, never lower one; without an encoder it does not exist, and the first net stands alone.
+It may only raise an alarm, never lower one. Without an encoder it does not exist: the first net then stands alone, and
+hears phrases (`alone` in red_flags.yml) that it leaves to this one otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _FEATURES_FROM = 2
 # A shorter sentence of a harmless message says nothing by itself.
 _SHORTEST_PART = 16
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
-# what it costs in false alarms. A crisis is told in the most roundabout words,
+# what it costs in false alarms.
 ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.36, "urgent": 0.48}
 # One sentence of several says less surely what the whole is about; a story tells of another day or of somebody else.
 # A lone short word («боль», "help") says the least of all.
