@@ -45,7 +45,7 @@ def run() -> None:
     from bot.logs import set_up_logs
 
     set_up_logs(settings)
-    asyncio.run(serve(build_app(settings)))
+    asyncio.run(serve(build_app(settings, serving=True)))
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from bot.adapters.e5 import load_encoder
 from bot.adapters.memory import SystemClock
-from bot.conversation import Conversation
+from bot.conversation import Conversation, prepare
 from bot.dialogue.project import Project, load_project
 from bot.errors import EncoderUnavailable
 from bot.ports import Clock, Encoder
@@ -31,11 +32,12 @@ class App:
     clock: Clock
 
 
-def build_app(settings: Settings, clock: Clock | None = None, *, quiet: bool = False) -> App:
+def build_app(settings: Settings, clock: Clock | None = None, *, quiet: bool = False, serving: bool = False) -> App:
     """Join the parts for one process and open the library.
 
     Args:
         quiet: show no progress while a library version is built.
+        serving: many will write: work out now what otherwise the first messages would wait for.
 
     Raises:
         MimikaError: something needed is missing or wrong; one sentence says what.
@@ -50,8 +52,18 @@ def build_app(settings: Settings, clock: Clock | None = None, *, quiet: bool = F
         # Where the encoder did not load, the child need not try again.
         "ENCODER": settings.encoder if encoder is not None else "none",
     }
-    shelf = Shelf(settings.knowledge_dir, settings.data_dir, encoder, project.examples, environment, quiet=quiet)
-    shelf.open(warn)
+    shelf = Shelf(
+        settings.knowledge_dir, settings.data_dir, encoder, project.examples, environment, prepare, quiet=quiet
+    )
+    # What is loaded stays: looking through a million objects for garbage, again and again, takes a third of the start.
+    gc.disable()
+    try:
+        shelf.open(warn)
+        if serving:
+            prepare(shelf.library)
+    finally:
+        gc.enable()
+    gc.freeze()
     clock = clock or SystemClock()
     conversation = Conversation(
         lambda: shelf.library, project, clock, settings.unsigned, information_only=settings.information_only

@@ -9,19 +9,20 @@ from typing import Any, Literal
 
 from bot.dialogue.followup import wants_button
 from bot.dialogue.project import Project
+from bot.dialogue.typed import typed
 from bot.dialogue.understanding import Asked, chosen, understand
 from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, Key, Kind, Lang, Outcome, Reply
 from bot.ports import Clock
 from bot.replies import Replies, Shows
 from bot.retrieval.confidence import INTENT
-from bot.retrieval.danger import CLOSER, PART_TIMES, SHORT_WORD, STORY_TIMES, WORD_TIMES
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
 from bot.retrieval.limits import Limit, Limits
 from bot.retrieval.redflags import KINDS, RedFlags
-from bot.retrieval.writing import clean, questions
+from bot.retrieval.writing import Reading
+from bot.safety import nets
 from bot.safety.notices import nothing_for_sale
-from bot.safety.red_flags import Alarm, Watch, is_cry
+from bot.safety.red_flags import Alarm, Watch
 from bot.safety.scope import Scope
 from bot.wording import Phrase
 
@@ -29,12 +30,9 @@ from bot.wording import Phrase
 TOUCHED = 0.15
 # A topic this probable is the one a refused question is about.
 NAMED = 0.4
-# Sentences of one message that the second net looks at besides the whole: a sign may stand amid courtesies.
-MOST_SENTENCES = 6
 
 # Languages whose speakers in Russia usually read Russian better than English; decides only before the first words.
 _RUSSIAN_FIRST = frozenset({"ru", "uk", "be", "kk", "ky", "uz", "tg", "hy", "az", "ka", "tt"})
-_COMMANDS = frozenset({"/start", "/help", "/topics", "/language"})
 _ATTACHMENTS = {
     "photo": Phrase.ATTACHMENT_PHOTO,
     "voice": Phrase.ATTACHMENT_VOICE,
@@ -66,9 +64,13 @@ class Conversation:
         self._shows = Shows(unsigned, information_only=information_only)
 
     def alarms(self, text: str) -> list[Alarm]:
-        """The dangers that a text names, by the first net alone: quick, and needing no model."""
+        """The dangers that a text may name, by the first net alone: quick, and needing no model."""
+        return _ready(self._library())[0].alarms(text, alone=True)
+
+    def first_net(self, text: str) -> list[Alarm]:
+        """What of them the first net is sure of, where the second listens beside it."""
         library = self._library()
-        return _ready(library)[0].alarms(text)
+        return _ready(library)[0].alarms(text, alone=not library.listens)
 
     def answer(self, incoming: Incoming, state: ChatState, only: Lang | None = None) -> Outcome:
         """Decide one turn; nothing is sent or stored here.
@@ -91,16 +93,19 @@ class Conversation:
         return replace(outcome, replies=replies, effects=effects)
 
 
+def prepare(library: Library) -> None:
+    """Make a version's lists ready before its first message, which would wait half a second for them."""
+    _ready(library)[0].expand()
+
+
 def _ready(library: Library) -> tuple[Watch, Scope]:
-    return _lists(library.red_flags, library.limits, library.ordinary, library.forms, not library.listens)
+    return _lists(library.red_flags, library.limits, library.ordinary, library.forms)
 
 
 @lru_cache(maxsize=4)
-def _lists(
-    flags: RedFlags, limits: Limits, ordinary: frozenset[tuple[Lang, str]], forms: Forms, alone: bool
-) -> tuple[Watch, Scope]:
+def _lists(flags: RedFlags, limits: Limits, ordinary: frozenset[tuple[Lang, str]], forms: Forms) -> tuple[Watch, Scope]:
     """The clinicians' lists of a library version, made ready once; the last few versions' stay."""
-    return Watch(flags, ordinary, forms, alone=alone), Scope(limits, forms)
+    return Watch(flags, ordinary, forms), Scope(limits, forms)
 
 
 class _Turn:
@@ -119,6 +124,7 @@ class _Turn:
     ) -> None:
         self.library, self.project, self.shows, self.scope = library, project, shows, scope
         self.incoming, self.state, self.only = incoming, state, only
+        self.typed = typed(incoming.text.strip())
         self.now = clock.now()
         hint = (incoming.language_hint or "").split("-")[0].lower()
         hinted: Lang | None = None if not hint else "ru" if hint in _RUSSIAN_FIRST else "en"
@@ -139,14 +145,13 @@ class _Turn:
         text = self.incoming.text
         if not any(letter.isalnum() for letter in text):
             return None
-        alarms = watch.alarms(text)
-        if all(alarm.kind == "urgent" for alarm in alarms):
-            # The second net may find something graver beside a sign that can wait until the evening, never less.
-            suspected = self.suspected(text, story=watch.is_story(text))
-            alarms = [one for one in suspected if not alarms or one.kind != "urgent"] + alarms
+        # The topic of a deep link is none of the patient's own words.
+        linked = self.typed.command and self.library.current_id(self.typed.words) in self.library.catalogue
+        words = "" if linked else self.typed.words
+        alarms = nets.alarms(watch, self.library, text, words, self.read, closely=self.caring)
         if not alarms:
             return None
-        self.lang = self.library.read(text, self.habit, self.only).lang
+        self.lang = self.read(text).lang
         replies = [self.replies.danger(alarm.kind, alarm.reply) for alarm in alarms]
         settled: dict[str, Any] = {"offered": (), "offered_question": "", "unknowns": 0}
         grave = [alarm for alarm in alarms if alarm.kind != "urgent"]
@@ -156,34 +161,9 @@ class _Turn:
         care_for = f"{grave[0].kind}:{grave[0].reply}"
         return self.outcome(replies, effects=alerts, care_until=self.now + CARE_LASTS, care_for=care_for, **settled)
 
-    def suspected(self, text: str, *, story: bool) -> list[Alarm]:
-        """What the second net makes of a text the first let through: of the whole, and of each of its sentences."""
-        text = self.typed(text)
-        if not any(letter.isalnum() for letter in text):
-            return []
-        parts = questions(clean(text))
-        if len(parts) > MOST_SENTENCES:
-            parts = [*parts[: MOST_SENTENCES // 2], *parts[-MOST_SENTENCES // 2 :]]
-        if story:
-            parts = [part for part in parts if is_cry(part)]
-        closer = CLOSER if self.state.in_care(self.now) else 1.0
-        whole = STORY_TIMES if story else WORD_TIMES if len(text.split()) == 1 and len(text) <= SHORT_WORD else 1.0
-        for part in dict.fromkeys([text, *(parts if len(parts) > 1 or story else [])]):
-            times = closer * (whole if part == text else PART_TIMES)
-            suspicion = self.library.suspects(self.library.read(part, self.habit, self.only), times=times)
-            if suspicion is not None:
-                replies = {sign.id: sign.reply for sign in self.library.red_flags.signs}
-                return [Alarm(suspicion.kind, suspicion.sign, replies.get(suspicion.sign, suspicion.kind))]
-        return []
-
-    def typed(self, text: str) -> str:
-        """What of a message is in the patient's own words: a command and the topic of a deep link are not."""
-        if not text.startswith("/"):
-            return text
-        name, _, rest = text.partition(" ")
-        if name.split("@")[0].lower() not in _COMMANDS:
-            return text.lstrip("/")
-        return "" if self.library.current_id(rest.strip()) in self.library.catalogue else rest.strip()
+    def read(self, text: str) -> Reading:
+        """Clean a text and decide its language, as this chat would have it."""
+        return self.library.read(text, self.habit, self.only)
 
     def cared_for(self, outcome: Outcome) -> Outcome:
         """After an alarm each reply carries the patient's own way back to ordinary talk."""
@@ -196,17 +176,13 @@ class _Turn:
 
     def decide(self) -> Outcome:
         """Send the message to what it is: a press, a command, something that is no text, or a question."""
-        text = self.incoming.text.strip()
         if self.incoming.press is not None:
             return self.pressed(self.incoming.press)
-        if text.startswith("/"):
-            name, _, rest = text.partition(" ")
-            command = name.split("@")[0].lower()
-            if command == "/start" and rest.strip():
-                return self.topic(rest.strip())
-            if command in _COMMANDS:
-                return self.pressed(command.removeprefix("/"))
-            text = text.lstrip("/")
+        command, text = self.typed.command, self.typed.words
+        if command == "start" and text:
+            return self.topic(text)
+        if command:
+            return self.pressed(command)
         if self.incoming.contact is not None:
             return self.say(Kind.CHAT, Phrase.CONTACT)
         if self.incoming.attachment is not None and not any(letter.isalpha() for letter in text):
@@ -222,7 +198,7 @@ class _Turn:
             return self.refused(limit, text)
         offers = self.state.live_offers(self.now)
         if offers:
-            self.lang = self.library.read(text, self.habit, self.only).lang
+            self.lang = self.read(text).lang
             topic = chosen(text, offers, self.library, self.lang)
             if topic is not None:
                 return self.answered([self.replies.article(topic, 1.0)], topic)
@@ -247,7 +223,7 @@ class _Turn:
 
     def refused(self, limit: Limit, text: str) -> Outcome:
         """Say what can't be done and why, and name the general article where there is one."""
-        reading = self.library.read(text, self.habit, self.only)
+        reading = self.read(text)
         self.lang, topic = reading.lang, limit.topic
         if limit.search:
             near = [hit.label for hit in self.library.search(reading) if hit.probability >= NAMED]

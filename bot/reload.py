@@ -21,7 +21,6 @@ from bot.retrieval import version
 from bot.retrieval.folder import files
 from bot.retrieval.library import Library
 from bot.retrieval.problems import Problem
-from bot.retrieval.sealing import is_whole
 from bot.retrieval.version import Example
 
 log = structlog.get_logger()
@@ -40,6 +39,7 @@ class Shelf:
     Args:
         examples: the dialogue's intents, part of every version.
         environment: settings the child process must share, over the environment of this one.
+        prepare: makes a loaded version ready to answer, before it is switched to.
         quiet: don't let the child show its progress.
     """
 
@@ -50,11 +50,12 @@ class Shelf:
         encoder: Encoder | None,
         examples: Sequence[Example],
         environment: dict[str, str],
+        prepare: Callable[[Library], None] = lambda _: None,
         *,
         quiet: bool = False,
     ) -> None:
         self._root, self._data_dir, self._encoder, self._examples = knowledge_dir, data_dir, encoder, examples
-        self._environment, self._quiet = environment, quiet
+        self._environment, self._prepare, self._quiet = environment, prepare, quiet
         self._library: Library | None = None
 
     @property
@@ -74,20 +75,26 @@ class Shelf:
         running = self._encoder.name if self._encoder else version.NO_ENCODER
         try:
             name = version.name_of(self._root, self._examples, running)
-            if not is_whole(self._data_dir / "library" / name):
-                if not self._quiet:
-                    print(
-                        "Building the library; minutes the first time, seconds after an edit.",
-                        file=sys.stderr,
-                        flush=True,
-                    )
-                self._run_child()
-            elif version.current(self._data_dir) != name:
+            try:
+                self._library = version.load(self._data_dir, name, self._encoder)
+            except VersionError:
+                self._library = self._built(name)
+            if version.current(self._data_dir) != name:
                 version.publish(self._data_dir, name)
-            self._library = version.load(self._data_dir, name, self._encoder)
         except MimikaError as error:
             self._library = self._older(error)
             warn(f"{error} The library version of before, {self._library.version}, keeps serving.")
+
+    def _built(self, name: str) -> Library:
+        """The version, built in a child process: it was never built, or is damaged."""
+        if not self._quiet:
+            print(
+                "Building the library; minutes the first time, seconds after an edit.",
+                file=sys.stderr,
+                flush=True,
+            )
+        self._run_child()
+        return version.load(self._data_dir, name, self._encoder)
 
     def _older(self, reason: MimikaError) -> Library:
         name = version.current(self._data_dir)
@@ -156,8 +163,13 @@ class Shelf:
             raise _failure(said)
         name = said.decode().strip().rpartition("\n")[2]
         if name != self.library.version:
-            self._library = await asyncio.to_thread(version.load, self._data_dir, name, self._encoder)
+            self._library = await asyncio.to_thread(self._load, name)
             log.info("library_changed", version=name)
+
+    def _load(self, name: str) -> Library:
+        library = version.load(self._data_dir, name, self._encoder)
+        self._prepare(library)
+        return library
 
 
 def _failure(said: bytes) -> MimikaError:

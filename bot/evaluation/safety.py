@@ -56,7 +56,7 @@ def hear(conversation: Conversation, phrases: Sequence[Labelled]) -> list[Heard]
         chat = ChatId("mimika", "evaluation", str(number))
         incoming = Incoming(chat, "evaluation", "1", datetime.now(UTC), phrase.text)
         replies = conversation.answer(incoming, ChatState()).replies
-        first = frozenset(alarm.kind for alarm in conversation.alarms(phrase.text))
+        first = frozenset(alarm.kind for alarm in conversation.first_net(phrase.text))
         heard.append(Heard(phrase, first, frozenset(str(reply.kind) for reply in replies if reply.kind in _ALARMS)))
     return heard
 

@@ -28,12 +28,6 @@ _SHORTEST_PART = 16
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
 # what it costs in false alarms.
 ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.36, "urgent": 0.48}
-# One sentence of several says less surely what the whole is about; a story tells of another day or of somebody else.
-# A lone short word («боль», "help") says the least of all.
-PART_TIMES, STORY_TIMES, WORD_TIMES = 1.5, 1.4, 1.4
-SHORT_WORD = 12
-# After an alarm the next messages are watched more closely: a crisis goes on in half sentences.
-CLOSER = 0.75
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,13 +40,15 @@ class Index:
     """BM25 over lemmas and n-grams, FAISS over vectors, and the topic model, over one set of passages.
 
     Args:
-        passages: in the order in which the indexes hold them.
+        owner: the number of each passage's label, in the order in which the indexes hold the passages.
+        is_text: whether it is told in an article rather than asked.
         semantic: None where the version was built without an encoder.
     """
 
     def __init__(
         self,
-        passages: Sequence[Passage],
+        owner: npt.NDArray[np.int64],
+        is_text: npt.NDArray[np.bool_],
         model: TopicModel,
         by_word: LexicalIndex,
         by_gram: LexicalIndex,
@@ -55,10 +57,8 @@ class Index:
         self.labels = model.labels
         self.model = model
         self._by_word, self._by_gram, self._semantic = by_word, by_gram, semantic
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        owner = np.array([numbers[passage.label] for passage in passages])
-        is_text = np.array([passage.kind in ("title", "paragraph") for passage in passages])
-        self._all = _Maxima(np.arange(len(passages)), owner, len(self.labels))
+        self._owner, self._is_text = owner, is_text
+        self._all = _Maxima(np.arange(len(owner)), owner, len(self.labels))
         self._questions = _Maxima(np.flatnonzero(~is_text), owner, len(self.labels))
         self._texts = _Maxima(np.flatnonzero(is_text), owner, len(self.labels))
 
@@ -96,19 +96,23 @@ class Index:
 
     def save(self, folder: Path) -> None:
         self.model.save(folder / "topics")
-        self._by_word.save(folder / "words")
-        self._by_gram.save(folder / "grams")
+        np.savez(folder / "passages.npz", owner=self._owner, is_text=self._is_text)
+        self._by_word.save(folder / "words.npz")
+        self._by_gram.save(folder / "grams.npz")
         if self._semantic is not None:
             self._semantic.save(folder / "vectors.faiss")
 
     @classmethod
-    def load(cls, folder: Path, passages: Sequence[Passage]) -> Index:
+    def load(cls, folder: Path) -> Index:
         vectors = folder / "vectors.faiss"
+        with np.load(folder / "passages.npz") as passages:
+            owner, is_text = passages["owner"], passages["is_text"]
         return cls(
-            passages,
+            owner,
+            is_text,
             TopicModel.load(folder / "topics"),
-            LexicalIndex.load(folder / "words", lemmas),
-            LexicalIndex.load(folder / "grams", grams),
+            LexicalIndex.load(folder / "words.npz", lemmas),
+            LexicalIndex.load(folder / "grams.npz", grams),
             SemanticIndex.load(vectors) if vectors.exists() else None,
         )
 
@@ -116,8 +120,10 @@ class Index:
     def build(cls, passages: Sequence[Passage], model: TopicModel, vectors: Vectors | None) -> Index:
         """Index the passages; `vectors` are centred, one unit row per passage."""
         texts = [(passage.text, passage.lang) for passage in passages]
+        numbers = {label: number for number, label in enumerate(model.labels)}
         return cls(
-            passages,
+            np.array([numbers[passage.label] for passage in passages], dtype=np.int64),
+            np.array([passage.kind in ("title", "paragraph") for passage in passages], dtype=bool),
             model,
             LexicalIndex.build(texts, lemmas),
             LexicalIndex.build(texts, grams),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 import pymorphy3
@@ -19,6 +19,8 @@ from bot.messages import Lang
 from bot.retrieval.writing import transliterated
 
 Scores = npt.NDArray[np.float32]
+# Words and their parts as numbers; see `keys`.
+Keys = npt.NDArray[np.uint32]
 
 _WORD = re.compile(r"[^\W_]+")
 # Words of the clinicians' phrases, but those marked as one form only or as any ending.
@@ -131,68 +133,123 @@ def grams(text: str, lang: Lang) -> list[str]:
     return found
 
 
+def keys(tokens: Sequence[str]) -> Keys:
+    """Tokens as numbers: a sorted row of these takes a tenth of the memory of a dictionary of words, and opens at once.
+
+    Among 100,000 tokens one or two share a number, which does no more harm than a homonym.
+    Source: Weinberger and others, "Feature hashing for large scale multitask learning", ICML 2009.
+    """
+    return np.fromiter((zlib.crc32(token.encode()) for token in tokens), dtype=np.uint32, count=len(tokens))
+
+
+def places(wanted: Keys, known: Keys) -> npt.NDArray[np.int64]:
+    """Where each wanted key stands in a sorted row of known ones, -1 where it doesn't: int64, shape (n,)."""
+    if not len(known):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    found = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[found] == wanted, found, -1)
+
+
 Tokenizer = Callable[[str, Lang], list[str]]
 
 
 class LexicalIndex:
     """BM25 over one kind of token; scores are divided by what the question could reach at most.
 
-    Source: Robertson and Zaragoza, Foundations and Trends in Information Retrieval 3 (2009); the library is bm25s.
+    Args:
+        known: the keys of all tokens, sorted; each has a column of weights.
+        starts: where each token's column begins, and where the last one ends.
+        texts: the texts a token stands in, column after column.
+        weights: what it weighs there, likewise.
+        documents: how many texts there are.
+
+    Source: Robertson and Zaragoza, Foundations and Trends in Information Retrieval 3 (2009). The weights are made by
+    bm25s; looking them up needs neither it nor SciPy, which together take as long to import as a question to answer.
     """
 
-    def __init__(self, bm25: bm25s.BM25, tokenizer: Tokenizer) -> None:
-        self._bm25 = bm25
-        self._tokenizer = tokenizer
-        self._documents = int(bm25.scores["num_docs"])
+    def __init__(
+        self,
+        known: Keys,
+        starts: npt.NDArray[np.int32],
+        texts: npt.NDArray[np.int32],
+        weights: Scores,
+        documents: int,
+        tokenizer: Tokenizer,
+    ) -> None:
+        self._known, self._starts, self._texts, self._weights = known, starts, texts, weights
+        self._documents, self._tokenizer = documents, tokenizer
         # The most one token can score anywhere: the question's own ceiling is the sum over its tokens.
-        starts = np.asarray(bm25.scores["indptr"])[:-1]
-        data = np.asarray(bm25.scores["data"], dtype=np.float32)
-        self._ceilings = np.maximum.reduceat(data, np.minimum(starts, len(data) - 1)) if len(data) else data
+        self._ceilings = (
+            np.maximum.reduceat(weights, np.minimum(starts[:-1], len(weights) - 1)) if len(weights) else weights
+        )
         # A word the index has never seen is evidence too: it counts as much as its rarest word.
         self._unseen = float(self._ceilings.max(initial=0.0))
 
     @classmethod
     def build(cls, texts: Sequence[tuple[str, Lang]], tokenizer: Tokenizer) -> LexicalIndex:
+        """Index the texts (build time; needs bm25s)."""
+        import bm25s
+
+        said = [keys(tokenizer(text, lang)) for text, lang in texts]
+        known = np.unique(np.concatenate([np.zeros(0, np.uint32), *said]))
+        if not len(known):
+            nothing = np.zeros(0, np.int32)
+            return cls(known, np.zeros(1, np.int32), nothing, np.zeros(0, np.float32), len(texts), tokenizer)
+        # bm25s wants a token in each text; one that stands for none comes last and is cut off again.
+        none = len(known)
+        rows = [np.searchsorted(known, row).tolist() or [none] for row in said]
         bm25 = bm25s.BM25()
-        tokens = [tokenizer(text, lang) or ["\0"] for text, lang in texts]
-        # Left to itself, bm25s numbers tokens in the order of a set, which is another one in each process.
-        numbers = {token: number for number, token in enumerate(sorted({token for text in tokens for token in text}))}
-        bm25.index(([[numbers[token] for token in text] for text in tokens], numbers), show_progress=False)
-        return cls(bm25, tokenizer)
+        bm25.index((rows, {str(number): number for number in range(none + 1)}), show_progress=False)
+        starts = np.asarray(bm25.scores["indptr"][: none + 1], dtype=np.int32)
+        where = np.asarray(bm25.scores["indices"][: starts[-1]], dtype=np.int32)
+        weights = np.asarray(bm25.scores["data"][: starts[-1]], dtype=np.float32)
+        return cls(known, starts, where, weights, len(texts), tokenizer)
 
     def scores(self, question: str, lang: Lang) -> Scores:
         """Share of the question found in each text: float32, shape (n,), 0 to about 1."""
-        tokens = self._tokenizer(question, lang)
-        known = self._bm25.get_tokens_ids(tokens) if tokens else []
-        if not known:
+        asked = keys(self._tokenizer(question, lang))
+        found = places(asked, self._known)
+        columns = found[found >= 0]
+        if not len(columns):
             return np.zeros(self._documents, dtype=np.float32)
-        ceiling = float(self._ceilings[known].sum()) + self._unseen * 0.5 * (len(set(tokens)) - len(set(known)))
-        scores: Scores = self._bm25.get_scores_from_ids(known).astype(np.float32)
-        return scores / max(ceiling, 1e-6)
+        unseen = len(np.unique(asked[found < 0]))
+        ceiling = float(self._ceilings[columns].sum()) + self._unseen * 0.5 * unseen
+        spans = [slice(self._starts[column], self._starts[column + 1]) for column in columns]
+        texts = np.concatenate([self._texts[span] for span in spans])
+        weights = np.concatenate([self._weights[span] for span in spans])
+        scores = np.bincount(texts, weights, minlength=self._documents)
+        return np.asarray(scores / max(ceiling, 1e-6), dtype=np.float32)
 
     def scores_of_all(self, questions: Sequence[tuple[str, Lang]]) -> Scores:
         """`scores` of many questions at once, as a build needs them: float32, shape (questions, n)."""
         from scipy import sparse
 
-        held = self._bm25.scores
-        weights = sparse.csc_matrix(
-            (held["data"], held["indices"], held["indptr"]), shape=(self._documents, len(held["indptr"]) - 1)
-        )
-        tokens = [self._tokenizer(text, lang) for text, lang in questions]
-        rows = [self._bm25.get_tokens_ids(row) for row in tokens]
-        unknown = [len(set(said)) - len(set(known)) for said, known in zip(tokens, rows, strict=True)]
+        shape = (self._documents, len(self._known))
+        weights = sparse.csc_matrix((self._weights, self._texts, self._starts), shape=shape)
+        asked = [keys(self._tokenizer(text, lang)) for text, lang in questions]
+        found = [places(row, self._known) for row in asked]
+        unseen = [len(np.unique(row[where < 0])) for row, where in zip(asked, found, strict=True)]
+        rows = [where[where >= 0] for where in found]
         starts = np.cumsum([0, *map(len, rows)])
-        asked = sparse.csr_matrix(
-            (np.ones(starts[-1], np.float32), np.concatenate([np.array(row, np.int64) for row in rows]), starts),
-            shape=(len(questions), weights.shape[1]),
+        counted = sparse.csr_matrix(
+            (np.ones(starts[-1], np.float32), np.concatenate(rows), starts), shape=(len(questions), shape[1])
         )
-        ceilings = asked @ self._ceilings[: weights.shape[1]] + self._unseen * 0.5 * np.array(unknown)
-        found = (asked @ weights.T).toarray() / np.maximum(ceilings, 1e-6)[:, None]
-        return np.asarray(found, dtype=np.float32)
+        ceilings = counted @ self._ceilings + self._unseen * 0.5 * np.array(unseen)
+        scores = (counted @ weights.T).toarray() / np.maximum(ceilings, 1e-6)[:, None]
+        return np.asarray(scores, dtype=np.float32)
 
-    def save(self, folder: Path) -> None:
-        self._bm25.save(str(folder), show_progress=False)
+    def save(self, path: Path) -> None:
+        np.savez(
+            path,
+            known=self._known,
+            starts=self._starts,
+            texts=self._texts,
+            weights=self._weights,
+            documents=np.array(self._documents),
+        )
 
     @classmethod
-    def load(cls, folder: Path, tokenizer: Tokenizer) -> LexicalIndex:
-        return cls(bm25s.BM25.load(str(folder), show_progress=False), tokenizer)
+    def load(cls, path: Path, tokenizer: Tokenizer) -> LexicalIndex:
+        with np.load(path) as held:
+            columns = held["known"], held["starts"], held["texts"], held["weights"]
+            return cls(*columns, int(held["documents"]), tokenizer)

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from bot.messages import Lang
 from bot.ports import Encoder, Vectors
@@ -95,6 +96,13 @@ class Library:
         self._centre = centre
         # One turn reads the same text for danger and for its topic.
         self._vector = lru_cache(maxsize=64)(self._encoded)
+        self._reading = lru_cache(maxsize=64)(self._read)
+        self._flags = lru_cache(maxsize=None)(self._all_flags)
+
+    @cached_property
+    def _answerable(self) -> npt.NDArray[np.bool_]:
+        """Which labels a reply can be given for; one for what must not be answered leads to none."""
+        return np.array([not label.startswith("outside/") for label in self._index.labels])
 
     @cached_property
     def wording(self) -> Wording:
@@ -113,6 +121,9 @@ class Library:
 
     def flags(self, topic: str) -> frozenset[str]:
         """The catalogue's least flags with those the articles of either language add, or did when they were signed."""
+        return self._flags(topic)
+
+    def _all_flags(self, topic: str) -> frozenset[str]:
         kept = (*self._articles.values(), *self._signed_copies.values())
         own = (article.flags for article in kept if article.id == topic)
         return self.catalogue[topic].flags.union(*own) if topic in self.catalogue else frozenset().union(*own)
@@ -135,6 +146,9 @@ class Library:
 
     def read(self, text: str, habit: Lang | None = None, only: Lang | None = None) -> Reading:
         """Clean a message and decide its language; see `Tongues.read`."""
+        return self._reading(text, habit, only)
+
+    def _read(self, text: str, habit: Lang | None, only: Lang | None) -> Reading:
         return self._tongues.read(clean(text), habit, only)
 
     def search(self, reading: Reading) -> list[Hit]:
@@ -147,11 +161,11 @@ class Library:
         vector = self._vector(text)
         evidence = self._index.evidence(text, reading.lang, vector)
         labels = self._index.labels
-        allowed = np.array([_answerable(label) and (ask == "all" or label in ask) for label in labels])
+        allowed = self._answerable
+        if ask != "all":
+            allowed = allowed & np.array([label in ask for label in labels])
         chosen = confidence.candidates(evidence, allowed)
-        rows = confidence.features(
-            evidence, chosen, np.array([_answerable(label) for label in labels]), len(words(text, reading.lang))
-        )
+        rows = confidence.features(evidence, chosen, self._answerable, len(words(text, reading.lang)))
         probabilities = self._confidence.probabilities(rows)
         order = np.argsort(-probabilities, kind="stable")
         hits = [Hit(labels[chosen[place]], float(probabilities[place])) for place in order]
@@ -176,10 +190,6 @@ class Library:
         if self.encoder is None or self._centre is None:
             return None
         return centred(self.encoder.encode([text], "query"), self._centre)
-
-
-def _answerable(label: str) -> bool:
-    return not label.startswith("outside/")
 
 
 def _joined(hits: Sequence[Hit]) -> list[Hit]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from bot.messages import Lang
 from bot.ports import Vectors
-from bot.retrieval.lexical import grams, lemmas
+from bot.retrieval.lexical import Keys, grams, keys, lemmas, places
 
 Floats = npt.NDArray[np.float32]
 # Weights of features, of which there are a hundred thousand for each of a hundred labels: half the memory, and what
@@ -38,47 +38,62 @@ MOST_LANDMARKS = 3000
 _JITTER = 1e-3
 # Strength of the regularisation; between 0.1 and 1 it hardly matters.
 _RIDGE = np.float32(0.3)
-# Share of the wanted values at which a solution is near enough: at 0.02 the same topics came out first.
-_TOLERANCE = 0.1
+# Share of the wanted values at which a solution is near enough: at 0.02 the same topics came out first. One that was
+# near enough for almost the same questions may stay as it is a little longer: an edit moves every label by a hair, and
+# each would need some thirty steps to come below the line again.
+_TOLERANCE, _STILL_ENOUGH = 0.1, 0.13
 _MOST_STEPS = 400
 # Share of questions that two fits must have in common for one to start from the other.
 _SAME_QUESTIONS = 0.9
 
 
-@lru_cache(maxsize=50_000)
-def features(text: str, lang: Lang) -> Counter[str]:
-    """Character n-grams (g...), lemmas and pairs of lemmas (w...) with how often each stands in the text."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What stands in a text and how often: character n-grams first, then lemmas and pairs of lemmas.
+
+    `keys` are uint32, `counts` float32, both of shape (n,); the first `grams` of them are n-grams.
+    """
+
+    keys: Keys
+    counts: Floats
+    grams: int
+
+
+@lru_cache(maxsize=4096)
+def features(text: str, lang: Lang) -> Features:
     tokens = lemmas(text, lang)
-    found = Counter(f"g{gram}" for gram in grams(text, lang))
-    found.update(f"w{token}" for token in tokens)
-    found.update(f"w{one} {two}" for one, two in pairwise(tokens))
-    return found
+    spelt, said = Counter(grams(text, lang)), Counter(tokens)
+    said.update(f"{one} {two}" for one, two in pairwise(tokens))
+    names = [*(f"g{name}" for name in spelt), *(f"w{name}" for name in said)]
+    counts = np.array([*spelt.values(), *said.values()], dtype=np.float32)
+    return Features(keys(names), counts, len(spelt))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Features known by name, with their inverse document frequency."""
+    """Features known by key, with their inverse document frequency; `keys` are sorted."""
 
-    rows: Mapping[str, int]
+    keys: Keys
     idf: Floats
 
     @classmethod
-    def fit(cls, texts: Sequence[Mapping[str, int]], least: int = 1) -> Vocabulary:
-        """Know every feature that stands in at least so many of the texts, given as `features` counts them."""
-        counts = Counter(name for text in texts for name in text)
-        names = sorted(name for name, count in counts.items() if count >= least)
-        idf = np.log((1 + len(texts)) / (1 + np.array([counts[name] for name in names]))) + 1
-        return cls({name: row for row, name in enumerate(names)}, idf.astype(np.float32))
+    def fit(cls, texts: Sequence[Features], least: int = 1) -> Vocabulary:
+        """Know every feature that stands in at least so many of the texts."""
+        every, counts = np.unique(np.concatenate([text.keys for text in texts]), return_counts=True)
+        enough = counts >= least
+        idf = np.log((1 + len(texts)) / (1 + counts[enough])) + 1
+        return cls(every[enough], idf.astype(np.float32))
 
-    def weigh(self, text: Mapping[str, int]) -> tuple[npt.NDArray[np.int64], Floats]:
+    def weigh(self, text: Features) -> tuple[npt.NDArray[np.int64], Floats]:
         """Rows and weights of a text's known features; n-grams and lemmas are each scaled to unit length."""
-        found = {name: count for name, count in text.items() if name in self.rows}
-        rows = np.fromiter((self.rows[name] for name in found), dtype=np.int64, count=len(found))
-        weights = (1 + np.log(np.fromiter(found.values(), dtype=np.float32, count=len(found)))) * self.idf[rows]
-        is_gram = np.fromiter((name[0] == "g" for name in found), dtype=bool, count=len(found))
-        for group in (is_gram, ~is_gram):
-            weights[group] /= max(float(np.linalg.norm(weights[group])), 1e-6)
-        return rows, (weights * _WORDS).astype(np.float32)
+        found = places(text.keys, self.keys)
+        known = found >= 0
+        rows = found[known]
+        weights = (1 + np.log(text.counts[known])) * self.idf[rows]
+        grams = int(known[: text.grams].sum())
+        for group in (weights[:grams], weights[grams:]):
+            group *= _WORDS / max(float(group @ group) ** 0.5, 1e-6)
+        return rows, weights
 
 
 @dataclass(frozen=True)
@@ -146,23 +161,23 @@ class TopicModel:
         folder.mkdir(exist_ok=True)
         np.savez(
             folder / "weights.npz",
+            features=self._vocabulary.keys,
             idf=self._vocabulary.idf,
             by_word=self._by_word,
             landmarks=self._landmarks.vectors,
             by_meaning=self._by_meaning,
             intercept=self._intercept,
         )
-        names = {"labels": self.labels, "features": list(self._vocabulary.rows)}
-        (folder / "names.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+        (folder / "labels.json").write_text(json.dumps(self.labels), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> TopicModel:
-        names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         with np.load(folder / "weights.npz") as arrays:
-            vocabulary = Vocabulary({name: row for row, name in enumerate(names["features"])}, arrays["idf"])
+            vocabulary = Vocabulary(arrays["features"], arrays["idf"])
             landmarks = Landmarks(arrays["landmarks"])
             by_word, by_meaning, intercept = arrays["by_word"], arrays["by_meaning"], arrays["intercept"]
-            return cls(names["labels"], vocabulary, by_word, landmarks, by_meaning, intercept)
+            return cls(labels, vocabulary, by_word, landmarks, by_meaning, intercept)
 
 
 @dataclass(frozen=True)
@@ -222,7 +237,7 @@ def fit_topics(
     starts = np.cumsum([0, *(len(rows) for rows, _ in weighed)])
     spelt = sparse.csr_matrix(
         (np.concatenate([w for _, w in weighed]), np.concatenate([rows for rows, _ in weighed]), starts),
-        shape=(len(texts), len(vocabulary.rows)),
+        shape=(len(texts), len(vocabulary.keys)),
         dtype=np.float32,
     )
     keys = tuple(f"{lang}\0{text}" for text, lang in texts)
@@ -307,6 +322,7 @@ def _solve(spelt: Any, kernel: _Kernel, wanted: Floats, weights: Floats) -> Floa
     def times(values: Floats) -> Floats:
         return np.asarray(kernel.times(values) + spelt @ (turned @ values) + _RIDGE * values, dtype=np.float32)
 
+    known = bool(weights.any())
     residual = wanted - times(weights)
     # Questions that no earlier fit knew begin where they would stand alone: one new question among a hundred changes
     # too little for the steps below to be worth taking, and must be learnt all the same.
@@ -314,8 +330,9 @@ def _solve(spelt: Any, kernel: _Kernel, wanted: Floats, weights: Floats) -> Floa
     alone = kernel.alone + np.asarray(spelt.multiply(spelt).sum(axis=1)) + _RIDGE
     weights = np.where(fresh & bool((~fresh).any()), residual / alone, weights).astype(np.float32)
     residual = wanted - times(weights)
-    enough = _TOLERANCE**2 * np.maximum((wanted * wanted).sum(axis=0), 1e-12)
     direction, left = residual.copy(), (residual * residual).sum(axis=0)
+    whole = np.maximum((wanted * wanted).sum(axis=0), 1e-12)
+    enough = np.where(left <= (_STILL_ENOUGH**2 * whole if known else 0), left, _TOLERANCE**2 * whole)
     for _ in range(_MOST_STEPS):
         # A label that is done must rest: in 32 bits, further steps would lead it away again.
         todo = np.flatnonzero(left > enough)

@@ -193,7 +193,7 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         clinic=clinic,
         wording=content["wording"],
         tongues=Tongues(**content["tongues"]),
-        index=Index.load(folder, [Passage(**row) for row in content["passages"]]),
+        index=Index.load(folder),
         fitted=Confidence.from_json(content["confidence"]),
         centre=None if centre is None else np.array(centre, dtype=np.float32),
         encoder=encoder,
@@ -241,7 +241,6 @@ def _write(
         "ordinary": {lang: sorted(ordinary_words(row.text for row in found if row.lang == lang)) for lang in LANGS},
         "forms": Forms.of_phrases(_phrases(knowledge)).known,
         "tongues": asdict(tongues(knowledge, examples)),
-        "passages": [asdict(passage) for passage in found],
         "confidence": fitted.confidence.to_json(),
         "centre": None if fitted.centre is None else fitted.centre.tolist(),
     }

@@ -37,25 +37,24 @@ def _problems(knowledge: Knowledge, served: RedFlags | None) -> Iterator[Problem
     if served is not None and asdict(served) == asdict(knowledge.red_flags):
         return
     try:
-        Watch(knowledge.red_flags, alone=True)
+        watch = Watch(knowledge.red_flags)
     except ValueError as error:
         yield Problem("red_flags.yml", 0, str(error))
         return
     if served is None:
         return
-    yield from dict.fromkeys(problem for alone in (False, True) for problem in _lost(knowledge, served, alone=alone))
-
-
-def _lost(knowledge: Knowledge, served: RedFlags, *, alone: bool) -> Iterator[Problem]:
-    """The labelled dangers that the list of before catches and the new one misses, with a second net and without."""
     try:
-        before = Watch(served, alone=alone)
+        before = Watch(served)
     except ValueError:
         return  # written for an older program: there is nothing to hold the new list against
-    watch = Watch(knowledge.red_flags, alone=alone)
+    yield from dict.fromkeys(one for alone in (False, True) for one in _lost(knowledge, before, watch, alone=alone))
+
+
+def _lost(knowledge: Knowledge, before: Watch, watch: Watch, *, alone: bool) -> Iterator[Problem]:
+    """The labelled dangers that the list of before catches and the new one misses, with a second net and without."""
     for phrase in knowledge.danger_phrases:
         kind = phrase.label.partition("/")[0]
-        caught = {alarm.kind for alarm in before.alarms(phrase.text)}
-        if kind in caught and kind not in {alarm.kind for alarm in watch.alarms(phrase.text)}:
+        caught = {alarm.kind for alarm in before.alarms(phrase.text, alone=alone)}
+        if kind in caught and kind not in {alarm.kind for alarm in watch.alarms(phrase.text, alone=alone)}:
             message = f"«{phrase.text}» ({phrase.label}) would be missed; the list of before caught it and stays"
             yield Problem("red_flags.yml", 0, message)

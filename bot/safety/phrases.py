@@ -43,10 +43,13 @@ MOST_WORDS = 700
 _MOST_PLACES = 12
 # Longest word looked for in a run of letters without spaces, and how many such runs of one message are taken apart.
 _LONGEST_PIECE, _MOST_RUNS = 14, 16
+# Letters from the start in which a message shows whether it was typed on the keyboard it was meant for.
+_KNOWN_WITHIN = 400
 # Unknown words of one message that are looked up with a slip of the finger: no message a person wrote has more.
 _MOST_UNKNOWN = 120
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*|[.!?…;\n]+")
+_LONG = re.compile(r"[^\W\d_]{4,}")
 _LATIN = re.compile(r"[a-z]")
 _CYRILLIC = re.compile(r"[а-яё]")
 _PART = re.compile(r"(?:[^\s()]|\([^()]+\))+")
@@ -90,9 +93,12 @@ class Vocabulary:
     """All words of all phrases by every key they may be typed as."""
 
     exact: dict[Lang, dict[str, set[int]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
+    # Rows of word numbers by the part of a phrase that they were read from: many phrases share their parts.
+    rows: dict[tuple[Lang, str], tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     # Russian words as they are spelt: one of the dictionary means itself and nothing that it only sounds like.
     spelt: dict[str, set[int]] = field(default_factory=dict)
-    slipped: dict[Lang, dict[str, tuple[str, ...]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
+    # By language and first letter: the known keys that each slip may stand for; see `expand`.
+    slipped: dict[tuple[Lang, str], dict[str, tuple[str, ...]]] = field(default_factory=dict)
     # By language and length: beginnings of words with any ending.
     endings: dict[Lang, dict[int, dict[str, set[int]]]] = field(default_factory=lambda: {"ru": {}, "en": {}})
     numbers: dict[tuple[str, Lang], int] = field(default_factory=dict)
@@ -118,7 +124,7 @@ class Vocabulary:
             self.endings[lang].setdefault(len(begins), {}).setdefault(begins, set()).add(number)
             return number
         forms = [word[:-1]] if word.endswith("!") else self.forms.of(word, lang)
-        exact, slipped = self.exact[lang], self.slipped[lang]
+        exact = self.exact[lang]
         if lang == "ru":
             for form in forms:
                 self.spelt.setdefault(form, set()).add(number)
@@ -129,11 +135,26 @@ class Vocabulary:
                 continue
             exact[form] = {number}
             self.longest = max(self.longest, len(form))
-            if self.slips and len(form) >= SLIPS_FROM:
-                for slip in slips(form):
-                    if slip[0] == form[0]:
-                        slipped[slip] = (*slipped.get(slip, ()), form)
         return number
+
+    def expand(self) -> None:
+        """Work out every slip of the finger now, and not when the first word that needs it arrives."""
+        for lang, known in self.exact.items():
+            for letter in {form[0] for form in known}:
+                self._slips_of(lang, letter)
+
+    def _slips_of(self, lang: Lang, letter: str) -> dict[str, tuple[str, ...]]:
+        """Known keys that begin with a letter, by each way to slip in them after it."""
+        found = self.slipped.get((lang, letter))
+        if found is None:
+            found = {}
+            for form in self.exact[lang]:
+                if form[0] == letter and len(form) >= SLIPS_FROM:
+                    for slip in slips(form):
+                        if slip[0] == letter:
+                            found[slip] = (*found.get(slip, ()), form)
+            self.slipped[lang, letter] = found
+        return found
 
     def keys(self, token: str) -> list[tuple[Lang, str]]:
         """The key of a token in each language it may be of."""
@@ -169,7 +190,8 @@ class Vocabulary:
 
     def _near(self, form: str, lang: Lang) -> set[str]:
         """Known keys one slip apart that begin alike: the first letter is hardly ever the wrong one."""
-        slipped, near = self.slipped[lang], set(self.slipped[lang].get(form, ()))
+        slipped = self._slips_of(lang, form[0])
+        near = set(slipped.get(form, ()))
         for place in range(1, len(form)):
             slip = form[:place] + form[place + 1 :]
             if slip in slipped:
@@ -290,7 +312,10 @@ def parse(text: str, lang: Lang, groups: Mapping[str, str], vocabulary: Vocabula
         # The odd pieces stood in brackets: each of their alternatives makes a row of its own.
         pieces = [piece.split("|") if odd % 2 else [piece] for odd, piece in enumerate(_CHOICE.split(part))]
         several = "|".join("".join(row) for row in product(*pieces))
-        parts.append(tuple(_rows(several, lang, groups, vocabulary)))
+        rows = vocabulary.rows.get((lang, several))
+        if rows is None:
+            rows = vocabulary.rows[lang, several] = tuple(_rows(several, lang, groups, vocabulary))
+        parts.append(rows)
     if not parts:
         raise ValueError("has no words")
     return Phrase(tuple(parts), lang, text)
@@ -320,6 +345,10 @@ def read(text: str, vocabulary: Vocabulary) -> list[Message]:
     """A message as typed, and as typed with the other keyboard layout on, if it could have been."""
     plain = clean(text).lower().replace("ё", "е")
     typed = [plain]
+    known = [vocabulary.is_ordinary(word) for word in _LONG.findall(plain[:_KNOWN_WITHIN])]
+    if 2 * sum(known) > len(known):
+        # Words of the language are typed as they are meant.
+        return [_message(plain, vocabulary)]
     latin, cyrillic = len(_LATIN.findall(plain[:4096])), len(_CYRILLIC.findall(plain[:4096]))
     if latin > 2 and not cyrillic:
         typed.append(other_layout(plain, "ru").replace("ё", "е"))
@@ -378,12 +407,14 @@ class Book:
         for number, (_, phrase) in enumerate(self._phrases):
             for row in phrase.parts[0]:
                 self._by_word[row[0]].append(number)
+        # The words that the parts of each phrase may begin with.
+        self._begins = [[{row[0] for row in part} for part in phrase.parts] for _, phrase in self._phrases]
 
     def find(self, message: Message) -> Iterator[tuple[str, Phrase, Match]]:
         """Every phrase that stands in the message, under the name it was given."""
         worth = {number for word in message.where for number in self._by_word.get(word, ())}
         for number in sorted(worth):
             name, phrase = self._phrases[number]
-            if all(any(all(word in message.where for word in row) for row in part) for part in phrase.parts):
+            if not any(begins.isdisjoint(message.where) for begins in self._begins[number]):
                 for match in message.find(phrase):
                     yield name, phrase, match

@@ -32,6 +32,17 @@ class Alarm:
     reply: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the list makes of a message: its alarms, gravest kind first, one per kind and reply.
+
+    `story`: it is long and nothing in it is said to us, as in a review or a page of a book.
+    """
+
+    alarms: list[Alarm]
+    story: bool
+
+
 class Watch:
     """The whole list, ready to read messages by.
 
@@ -39,7 +50,6 @@ class Watch:
         ordinary: words of ordinary questions with their language: no slip of the finger makes danger of them, and an
             English one is no Russian word in Latin letters.
         forms: inflections known already.
-        alone: no second net listens, so the phrases that it would spare are heard as well.
 
     Raises:
         ValueError: a phrase can't be read; names it.
@@ -50,8 +60,6 @@ class Watch:
         flags: RedFlags,
         ordinary: Collection[tuple[Lang, str]] = (),
         forms: Forms | None = None,
-        *,
-        alone: bool = False,
     ) -> None:
         self._vocabulary = Vocabulary(
             ordinary=frozenset(ordinary),
@@ -73,7 +81,8 @@ class Watch:
                     rows.append((name, phrase))
 
             for sign in flags.signs:
-                add(f"sign/{sign.id}", (*sign.phrases[lang], *(sign.alone[lang] if alone else ())))
+                add(f"sign/{sign.id}", sign.phrases[lang])
+                add(f"alone/{sign.id}", sign.alone[lang])
                 add(f"unless/{sign.id}", sign.unless[lang])
             for softener in flags.softeners:
                 add(f"soft/{softener.id}", softener.phrases[lang])
@@ -85,30 +94,40 @@ class Watch:
         self._negator_keys = frozenset(key(word, lang) for lang in LANGS for word in flags.negators[lang])
         self._book = Book(rows)
 
-    def alarms(self, text: str) -> list[Alarm]:
-        """Every danger that a text names, gravest kind first, one per kind and reply."""
+    def expand(self) -> None:
+        """Work out every misspelling now; without this, the first messages that need some of them wait for those."""
+        self._vocabulary.expand()
+
+    def alarms(self, text: str, *, alone: bool = False) -> list[Alarm]:
+        """The alarms of `hear`."""
+        return self.hear(text, alone=alone).alarms
+
+    def hear(self, text: str, *, alone: bool = False) -> Heard:
+        """Read a message.
+
+        Args:
+            alone: no second net listens, so the phrases that it would spare are heard as well.
+        """
         found: dict[tuple[DangerKind, str], Alarm] = {}
+        story = len(text.split()) > STORY_FROM
         for message in read(text, self._vocabulary):
-            for sign in self._named(message):
+            signs, addressed = self._named(message, alone=alone)
+            story &= not addressed
+            for sign in signs:
                 found.setdefault((sign.kind, sign.reply), Alarm(sign.kind, sign.id, sign.reply))
-        return sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind))
+        return Heard(sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind)), story)
 
-    def is_story(self, text: str) -> bool:
-        """Whether a text is long and nothing in it is said to us: a review, a page of a book."""
-        return len(text.split()) > STORY_FROM and all(
-            len(message.tokens) > STORY_FROM and not any(name == "addressed" for name, _, _ in self._book.find(message))
-            for message in read(text, self._vocabulary)
-        )
-
-    def _named(self, message: Message) -> list[Sign]:
-        """The signs that a message names, less those that its sentence takes back."""
+    def _named(self, message: Message, *, alone: bool) -> tuple[list[Sign], bool]:
+        """The signs that a message names, less those that its sentence takes back; and whether it is said to us."""
         signs: list[tuple[Sign, Match]] = []
         besides: dict[int, set[str]] = {}
         insisting: set[int] = set()
         addressed = len(message.tokens) <= STORY_FROM
         for name, _, match in self._book.find(message):
             head, _, rest = name.partition("/")
-            if head == "sign":
+            if head == "alone" and not alone:
+                continue
+            if head in ("sign", "alone"):
                 signs.append((self._signs[rest], match))
             elif head == "insists":
                 insisting.add(match.sentence)
@@ -130,7 +149,7 @@ class Watch:
             ):
                 continue
             named.append(sign)
-        return named
+        return named, addressed
 
     def _negated(self, message: Message, match: Match) -> bool:
         """Whether a "not" that is no part of the phrase stands right before one of its words."""

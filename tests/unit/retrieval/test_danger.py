@@ -10,12 +10,13 @@ import pytest
 from bot.messages import Lang
 from bot.ports import Vectors
 from bot.retrieval.articles import Passage
-from bot.retrieval.danger import ALARM_FROM, CLOSER, DangerModel, Suspicion, danger_passages, fit_danger
+from bot.retrieval.danger import ALARM_FROM, DangerModel, Suspicion, danger_passages, fit_danger
 from bot.retrieval.questions import Labelled
 from bot.retrieval.redflags import KINDS
 from bot.retrieval.semantic import centred
 from bot.retrieval.topics import Landmarks, TopicModel, Vocabulary
 from bot.retrieval.writing import essence
+from bot.safety.nets import CLOSER
 from tests.examples import LettersEncoder, whole_knowledge
 
 EXAMPLES = [
@@ -147,7 +148,7 @@ def _fixed(scores: dict[str, float]) -> DangerModel:
     labels = sorted({"calm": 0.0, **scores})
     intercept = np.array([scores.get(label, 0.0) for label in labels], dtype=np.float32)
     empty = np.zeros((0, 0), np.float32)
-    vocabulary = Vocabulary({}, np.zeros(0, np.float32))
+    vocabulary = Vocabulary(np.zeros(0, np.uint32), np.zeros(0, np.float32))
     by_word = np.zeros((0, len(labels)), np.float32)
     return DangerModel(TopicModel(labels, vocabulary, by_word, Landmarks(empty), empty, intercept))
 

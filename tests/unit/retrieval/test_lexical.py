@@ -168,11 +168,11 @@ def test_many_questions_score_as_each_of_them_alone(tokenizer: Tokenizer) -> Non
 
 
 @BOTH
-def test_an_index_comes_back_from_its_folder(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_an_index_comes_back_from_its_file(tokenizer: Tokenizer, tmp_path: Path) -> None:
     index = LexicalIndex.build(TEXTS, tokenizer)
-    index.save(tmp_path / "index")
+    index.save(tmp_path / "index.npz")
 
-    loaded = LexicalIndex.load(tmp_path / "index", tokenizer)
+    loaded = LexicalIndex.load(tmp_path / "index.npz", tokenizer)
 
     question = "сколько держится гиалуронка"
     np.testing.assert_array_equal(loaded.scores(question, "ru"), index.scores(question, "ru"))

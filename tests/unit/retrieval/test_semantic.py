@@ -54,7 +54,7 @@ def test_scores_are_cosines_in_the_order_of_indexing() -> None:
 
     assert scores.dtype == np.float32
     assert scores.shape == (30,)
-    np.testing.assert_allclose(scores, (vectors @ asked.T)[:, 0], atol=1e-6)
+    np.testing.assert_allclose(scores, (vectors @ asked.T)[:, 0], atol=1e-3)
 
 
 @pytest.mark.parametrize("row", [0, 17, 29])
@@ -64,7 +64,7 @@ def test_a_passage_is_nearest_to_itself(row: int) -> None:
     scores = SemanticIndex.build(vectors).scores(vectors[row][None])
 
     assert int(np.argmax(scores)) == row
-    assert scores[row] == pytest.approx(1.0, abs=1e-5)
+    assert scores[row] == pytest.approx(1.0, abs=1e-3)
 
 
 def test_an_index_comes_back_from_its_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bot.messages import Lang
 from bot.ports import Vectors
+from bot.retrieval.lexical import keys
 from bot.retrieval.topics import Solution, TopicModel, Vocabulary, features, fit_topics
 from tests.examples import LettersEncoder
 
@@ -145,28 +146,32 @@ def vocabulary() -> Vocabulary:
     return Vocabulary.fit([features(text, lang) for text, lang in TEXTS])
 
 
+def _key(name: str) -> int:
+    return int(keys([name])[0])
+
+
 def test_features_are_letters_in_a_row_words_and_pairs_of_words() -> None:
     found = features("больно, больно ли", "ru")
 
-    assert found["wru:больно"] == 2
-    assert found["wru:больно ru:ли"] == 1
-    assert found["gбол"] == 2
+    counted = dict(zip(found.keys.tolist(), found.counts.tolist(), strict=True))
+    assert counted[_key("wru:больно")] == 2
+    assert counted[_key("wru:больно ru:ли")] == 1
+    assert counted[_key("gбол")] == 2
 
 
 def test_features_nobody_wrote_are_no_features(vocabulary: Vocabulary) -> None:
     rows, weights = vocabulary.weigh(features("крокодил", "ru"))
 
-    names = list(vocabulary.rows)
     assert len(rows) == len(weights)
-    assert "wru:крокодил" not in {names[row] for row in rows}
+    assert _key("wru:крокодил") not in vocabulary.keys[rows]
 
 
 @pytest.mark.parametrize("text", ["больно", "сколько держится ботокс, надолго ли хватает и больно ли делать уколы"])
 def test_letters_and_words_weigh_the_same_in_a_short_text_and_a_long_one(vocabulary: Vocabulary, text: str) -> None:
-    rows, weights = vocabulary.weigh(features(text, "ru"))
+    found = features(text, "ru")
+    rows, weights = vocabulary.weigh(found)
 
-    names = list(vocabulary.rows)
-    is_gram = np.array([names[row].startswith("g") for row in rows])
+    is_gram = np.isin(vocabulary.keys[rows], found.keys[: found.grams])
     assert weights.dtype == np.float32
     assert np.linalg.norm(weights[is_gram]) == pytest.approx(0.3**0.5, rel=1e-4)
     assert np.linalg.norm(weights[~is_gram]) == pytest.approx(0.3**0.5, rel=1e-4)
@@ -175,5 +180,11 @@ def test_letters_and_words_weigh_the_same_in_a_short_text_and_a_long_one(vocabul
 def test_rare_features_weigh_more_than_common_ones(vocabulary: Vocabulary) -> None:
     rows, weights = vocabulary.weigh(features("сколько ботокс", "ru"))
 
-    by_name = dict(zip((list(vocabulary.rows)[row] for row in rows), weights, strict=True))
-    assert by_name["wru:ботокс"] > by_name["wru:сколько"]
+    by_key = dict(zip(vocabulary.keys[rows].tolist(), weights.tolist(), strict=True))
+    assert by_key[_key("wru:ботокс")] > by_key[_key("wru:сколько")]
+
+
+def test_a_vocabulary_of_nothing_knows_nothing() -> None:
+    rows, weights = Vocabulary(np.zeros(0, np.uint32), np.zeros(0, np.float32)).weigh(features("больно", "ru"))
+
+    assert (len(rows), len(weights)) == (0, 0)

@@ -309,11 +309,9 @@ def test_a_version_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> No
 
 
 def _files_of_a_version() -> list[str]:
-    lexical = ("data.csc.index.npy", "indices.csc.index.npy", "indptr.csc.index.npy", "params.index.json")
     return [
-        "manifest.json", "content.json", "vectors.faiss",
-        *(f"{model}/{name}" for model in ("topics", "danger") for name in ("names.json", "weights.npz")),
-        *(f"{index}/{name}" for index in ("words", "grams") for name in (*lexical, "vocab.index.json")),
+        "manifest.json", "content.json", "vectors.faiss", "passages.npz", "words.npz", "grams.npz",
+        *(f"{model}/{name}" for model in ("topics", "danger") for name in ("labels.json", "weights.npz")),
     ]  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from tests.examples import ordinary, whole_knowledge
 
 @pytest.fixture(scope="session")
 def watch() -> Watch:
-    """The real list where no second net listens, with the words of ordinary questions that a library would give it."""
-    return Watch(whole_knowledge().red_flags, ordinary(), alone=True)
+    """The real list, with the words of ordinary questions that a library would give it."""
+    return Watch(whole_knowledge().red_flags, ordinary())
 
 
 @pytest.fixture(scope="session")

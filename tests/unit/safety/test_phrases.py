@@ -231,6 +231,11 @@ def test_the_other_keyboard_layout_is_understood(phrase: str, lang: Lang, text: 
     assert stands(phrase, text, lang)
 
 
+def test_words_of_the_language_are_not_read_as_typed_on_the_other_keyboard() -> None:
+    assert len(read("сколько держится", Vocabulary())) == 1
+    assert len(read("crjkmrj lth;bncz", Vocabulary())) == 2
+
+
 @pytest.mark.parametrize("text", ["труднодышать", "мнетруднодышать", "trudnodyshat"])
 def test_words_run_together_are_taken_apart(text: str) -> None:
     assert stands("трудно дышать", text)

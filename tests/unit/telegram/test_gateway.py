@@ -27,6 +27,7 @@ from tests.examples import NOON, ScriptedLibrary
 ANNA = ChatId("mimika", "telegram", "1001")
 DANGER = "не могу дышать"
 HIDDEN = "всё, прощайте, я так больше не"  # only the second net of these tests hears it
+UNSURE = "не могу дышать"
 CAPTION: dict[str, Any] = {"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]}
 NOTE = "BEGIN:VCARD\nVERSION:3.0\nFN:Анна\nNOTE:не могу дышать\nEND:VCARD"
 
@@ -82,9 +83,19 @@ class BrokenAlerts(MemoryAlerts):
 
 
 class ListeningLibrary(ScriptedLibrary):
-    """With a second net that hears one phrase."""
+    """With a second net that hears two phrases; `listens`: the first net leaves to it what it is not sure of."""
+
+    def __init__(self, *, listens: bool) -> None:
+        super().__init__({"сколько стоит": {"price": 0.9}, "больно?": {"pain": 0.9}})
+        self._listens = listens
+
+    @property
+    def listens(self) -> bool:
+        return self._listens
 
     def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+        if reading.text == UNSURE:
+            return Suspicion("emergency", "breathing", 0.9)
         return Suspicion("crisis", "suicide", 0.9) if reading.text == HIDDEN else None
 
 
@@ -107,8 +118,10 @@ class SlowConversation(Conversation):
 class Door:
     """A gateway with fakes around it, and Anna before it."""
 
-    def __init__(self, sessions: MemorySessions | None = None, alerts: MemoryAlerts | None = None) -> None:
-        self.library = ListeningLibrary({"сколько стоит": {"price": 0.9}, "больно?": {"pain": 0.9}})
+    def __init__(
+        self, sessions: MemorySessions | None = None, alerts: MemoryAlerts | None = None, *, listens: bool = False
+    ) -> None:
+        self.library = ListeningLibrary(listens=listens)
         self.conversation = SlowConversation(self.library)
         self.sessions, self.alerts, self.sent = sessions or MemorySessions(), alerts or MemoryAlerts(), Sent()
         self.callbacks = MemoryCallbacks()
@@ -179,6 +192,21 @@ async def test_a_danger_is_answered_while_the_messages_before_it_still_wait() ->
 
     assert door.sent.kinds[0] is Kind.EMERGENCY
     assert len(door.sent.kinds) == 3
+
+
+async def test_what_the_first_net_is_not_sure_of_goes_ahead_as_well() -> None:
+    """With a second net beside it, the first leaves «не могу дышать» to that: both must read it before what waits."""
+    door = Door(listens=True)
+    assert not door.conversation.first_net(UNSURE)
+
+    async with held_up(door):
+        await door.says("сколько стоит")
+        await door.says(UNSURE)
+        await soon(door, Kind.EMERGENCY)
+        assert door.sent.kinds == [Kind.EMERGENCY]
+    await door.done()
+
+    assert len(door.sent.kinds) == 2
 
 
 async def test_a_danger_goes_ahead_in_the_outbox_too_and_an_answer_does_not() -> None:
