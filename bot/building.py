@@ -13,7 +13,8 @@ from bot.errors import EncoderUnavailable
 from bot.retrieval import known_vectors, version
 from bot.retrieval.danger import danger_passages
 from bot.retrieval.folder import Knowledge
-from bot.safety.check import check_lists
+from bot.retrieval.problems import Problem
+from bot.safety.check import check_lists, check_nets
 from bot.settings import Settings
 
 
@@ -27,6 +28,12 @@ def build_and_publish(settings: Settings, *, quiet: bool) -> str:
     show = _Progress(quiet=quiet or not sys.stderr.isatty())
     try:
         served = version.served_red_flags(settings.data_dir)
+
+        def trial(knowledge: Knowledge, folder: Path) -> list[Problem]:
+            if served is None or served == knowledge.red_flags:
+                return []
+            return check_nets(knowledge, served, version.load_folder(folder, encoder))
+
         name = version.build(
             settings.knowledge_dir,
             load_project().examples,
@@ -34,6 +41,7 @@ def build_and_publish(settings: Settings, *, quiet: bool) -> str:
             settings.data_dir,
             show,
             lambda knowledge: check_lists(knowledge, served),
+            trial,
         )
     finally:
         show.close()

@@ -13,7 +13,7 @@ from bot.messages import Lang
 from bot.ports import Vectors
 from bot.retrieval.articles import Passage
 from bot.retrieval.confidence import Confidence, Evidence
-from bot.retrieval.lexical import LexicalIndex, grams, lemmas
+from bot.retrieval.lexical import LexicalIndex, gram_keys, lemma_keys
 from bot.retrieval.semantic import SemanticIndex
 from bot.retrieval.topics import TopicModel
 
@@ -111,8 +111,8 @@ class Index:
             owner,
             is_text,
             TopicModel.load(folder / "topics"),
-            LexicalIndex.load(folder / "words.npz", lemmas),
-            LexicalIndex.load(folder / "grams.npz", grams),
+            LexicalIndex.load(folder / "words.npz", lemma_keys),
+            LexicalIndex.load(folder / "grams.npz", gram_keys),
             SemanticIndex.load(vectors) if vectors.exists() else None,
         )
 
@@ -125,8 +125,8 @@ class Index:
             np.array([numbers[passage.label] for passage in passages], dtype=np.int64),
             np.array([passage.kind in ("title", "paragraph") for passage in passages], dtype=bool),
             model,
-            LexicalIndex.build(texts, lemmas),
-            LexicalIndex.build(texts, grams),
+            LexicalIndex.build(texts, lemma_keys),
+            LexicalIndex.build(texts, gram_keys),
             None if vectors is None else SemanticIndex.build(vectors),
         )
 

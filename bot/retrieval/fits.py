@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -47,8 +46,8 @@ def topics(
 
     The confidence also saw the paragraphs, as they were when the questions last changed: they weigh little in it.
     """
-    asked = [asdict(row) for row in (*found, *held_out) if row.kind not in ("title", "paragraph")]
-    kept = _place(data_dir, "topics", encoder, asked)
+    asked = [row for row in (*found, *held_out) if row.kind not in ("title", "paragraph")]
+    kept = _place(data_dir, "topics", encoder, _plain(asked))
     if is_whole(kept):
         content = json.loads((kept / "fit.json").read_text(encoding="utf-8"))
         centre = None if content["centre"] is None else np.array(content["centre"], dtype=np.float32)
@@ -81,8 +80,8 @@ def danger(
     Args:
         near: centred vectors of both, in that order.
     """
-    examples = digest(json.dumps([asdict(row) for row in alarming], ensure_ascii=False))
-    kept = _place(data_dir, "danger", encoder, [examples, [asdict(row) for row in calm]])
+    examples = digest(json.dumps(_plain(alarming), ensure_ascii=False))
+    kept = _place(data_dir, "danger", encoder, [examples, _plain(calm)])
     for known in [kept, *sorted(kept.parent.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)]:
         if is_whole(known) and _is_of(known, encoder, examples, calm):
             return DangerModel.load(known / "model")
@@ -105,6 +104,10 @@ def _is_of(known: Path, encoder: str, examples: str, calm: Sequence[Passage]) ->
     texts, before = {f"{row.lang} {row.text}" for row in calm}, set(learnt["calm"])
     same = len(texts & before) >= _SAME_CALM * max(len(texts), len(before))
     return same and (learnt["encoder"], learnt["examples"]) == (encoder, examples)
+
+
+def _plain(rows: Sequence[Passage]) -> list[tuple[str, ...]]:
+    return [(row.label, row.lang, row.kind, row.text) for row in rows]
 
 
 def _place(data_dir: Path, kind: str, encoder: str, learnt: object) -> Path:

@@ -99,15 +99,22 @@ class Forms:
         return found if found is not None else inflections(word, lang)
 
     @classmethod
-    def of_phrases(cls, phrases: Mapping[Lang, Iterable[str]]) -> Forms:
-        """The forms of every word of these phrases that stands there for all of them."""
+    def of_phrases(cls, phrases: Mapping[Lang, Iterable[str]], before: Forms | None = None) -> Forms:
+        """The forms of every word of these phrases that stands there for all of them.
+
+        Args:
+            before: what was worked out for phrases that most of these still are.
+        """
         found = {
             lang: {word for text in texts for word in _INFLECTED.findall(text.lower().replace("ё", "е"))}
             for lang, texts in phrases.items()
         }
-        return cls(
-            {lang: {word: sorted(inflections(word, lang)) for word in sorted(known)} for lang, known in found.items()}
-        )
+        worked_out = before.known if before is not None else {}
+
+        def forms(word: str, lang: Lang) -> Sequence[str]:
+            return worked_out.get(lang, {}).get(word) or sorted(inflections(word, lang))
+
+        return cls({lang: {word: forms(word, lang) for word in sorted(known)} for lang, known in found.items()})
 
 
 def words(text: str, lang: Lang) -> list[str]:
@@ -123,14 +130,12 @@ def lemmas(text: str, lang: Lang) -> list[str]:
     return [f"{lang}:{lemma(word, lang)}" for word in words(text, lang)]
 
 
-def grams(text: str, lang: Lang) -> list[str]:
-    """Character n-grams of each word with its borders, so that a typo spoils only a few."""
-    found: list[str] = []
-    for word in words(text, lang):
-        padded = f" {word} "
-        for length in _GRAM_LENGTHS:
-            found.extend(padded[start : start + length] for start in range(max(1, len(padded) - length + 1)))
-    return found
+def grams(word: str) -> list[str]:
+    """Character n-grams of a word with its borders, so that a typo spoils only a few."""
+    padded = f" {word} "
+    return [
+        padded[start : start + length] for length in _GRAM_LENGTHS for start in range(max(1, len(padded) - length + 1))
+    ]
 
 
 def keys(tokens: Sequence[str]) -> Keys:
@@ -142,6 +147,22 @@ def keys(tokens: Sequence[str]) -> Keys:
     return np.fromiter((zlib.crc32(token.encode()) for token in tokens), dtype=np.uint32, count=len(tokens))
 
 
+def lemma_keys(text: str, lang: Lang) -> Keys:
+    """The key of each word's lemma, in the order of the words."""
+    return keys(lemmas(text, lang))
+
+
+def gram_keys(text: str, lang: Lang) -> Keys:
+    """The keys of all n-grams of a text, word after word."""
+    found = [_grams_of(word) for word in words(text, lang)]
+    return np.concatenate(found) if found else np.zeros(0, np.uint32)
+
+
+@lru_cache(maxsize=20_000)
+def _grams_of(word: str) -> Keys:
+    return keys(grams(word))
+
+
 def places(wanted: Keys, known: Keys) -> npt.NDArray[np.int64]:
     """Where each wanted key stands in a sorted row of known ones, -1 where it doesn't: int64, shape (n,)."""
     if not len(known):
@@ -150,7 +171,8 @@ def places(wanted: Keys, known: Keys) -> npt.NDArray[np.int64]:
     return np.where(known[found] == wanted, found, -1)
 
 
-Tokenizer = Callable[[str, Lang], list[str]]
+# What a text is cut into, each piece as its key.
+Tokenizer = Callable[[str, Lang], Keys]
 
 
 class LexicalIndex:
@@ -190,7 +212,7 @@ class LexicalIndex:
         """Index the texts (build time; needs bm25s)."""
         import bm25s
 
-        said = [keys(tokenizer(text, lang)) for text, lang in texts]
+        said = [tokenizer(text, lang) for text, lang in texts]
         known = np.unique(np.concatenate([np.zeros(0, np.uint32), *said]))
         if not len(known):
             nothing = np.zeros(0, np.int32)
@@ -207,7 +229,7 @@ class LexicalIndex:
 
     def scores(self, question: str, lang: Lang) -> Scores:
         """Share of the question found in each text: float32, shape (n,), 0 to about 1."""
-        asked = keys(self._tokenizer(question, lang))
+        asked = self._tokenizer(question, lang)
         found = places(asked, self._known)
         columns = found[found >= 0]
         if not len(columns):
@@ -226,7 +248,7 @@ class LexicalIndex:
 
         shape = (self._documents, len(self._known))
         weights = sparse.csc_matrix((self._weights, self._texts, self._starts), shape=shape)
-        asked = [keys(self._tokenizer(text, lang)) for text, lang in questions]
+        asked = [self._tokenizer(text, lang) for text, lang in questions]
         found = [places(row, self._known) for row in asked]
         unseen = [len(np.unique(row[where < 0])) for row, where in zip(asked, found, strict=True)]
         rows = [where[where >= 0] for where in found]

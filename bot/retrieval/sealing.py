@@ -11,7 +11,7 @@ from typing import Any
 from bot.errors import VersionError
 
 # Raised when the files of a version or a fit change their meaning: older ones are then made anew.
-FORMAT = 13
+FORMAT = 15
 
 
 def is_whole(folder: Path) -> bool:

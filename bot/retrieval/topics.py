@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from bot.messages import Lang
 from bot.ports import Vectors
-from bot.retrieval.lexical import Keys, grams, keys, lemmas, places
+from bot.retrieval.lexical import Keys, gram_keys, keys, lemmas, places
 
 Floats = npt.NDArray[np.float32]
 # Weights of features, of which there are a hundred thousand for each of a hundred labels: half the memory, and what
@@ -62,11 +62,10 @@ class Features:
 @lru_cache(maxsize=4096)
 def features(text: str, lang: Lang) -> Features:
     tokens = lemmas(text, lang)
-    spelt, said = Counter(grams(text, lang)), Counter(tokens)
-    said.update(f"{one} {two}" for one, two in pairwise(tokens))
-    names = [*(f"g{name}" for name in spelt), *(f"w{name}" for name in said)]
-    counts = np.array([*spelt.values(), *said.values()], dtype=np.float32)
-    return Features(keys(names), counts, len(spelt))
+    said = Counter([*tokens, *(f"{one} {two}" for one, two in pairwise(tokens))])
+    spelt, often = np.unique(gram_keys(text, lang), return_counts=True)
+    counts = np.concatenate([often, list(said.values())]).astype(np.float32)
+    return Features(np.concatenate([spelt, keys(list(said))]), counts, len(spelt))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +116,9 @@ class Landmarks:
         near = vectors @ self.vectors.T
         near -= 1
         near *= _SHARPNESS
-        return np.asarray(_MEANING * np.exp(near, out=near), dtype=np.float32)
+        np.exp(near, out=near)
+        near *= _MEANING
+        return np.asarray(near, dtype=np.float32)
 
 
 class TopicModel:
@@ -240,7 +241,8 @@ def fit_topics(
         shape=(len(texts), len(vocabulary.keys)),
         dtype=np.float32,
     )
-    keys = tuple(f"{lang}\0{text}" for text, lang in texts)
+    # One text may stand under two labels, and then its rows differ.
+    keys = tuple(f"{lang}\0{text}\0{label}" for (text, lang), label in zip(texts, labels, strict=True))
     start = start if start is not None and start.knows(keys) else None
     kernel = _Kernel.of(keys, vectors, most, start)
     member = np.zeros((len(texts), len(names)), dtype=np.float32)
@@ -290,11 +292,6 @@ class _Kernel:
     def times(self, values: Floats) -> Floats:
         return np.asarray(self.near @ self.weights(values), dtype=np.float32)
 
-    @property
-    def alone(self) -> np.float32:
-        """A question's kernel with itself, as if it were a landmark."""
-        return _MEANING if len(self.factor) else np.float32(0)
-
 
 def _start(names: Sequence[str], keys: Sequence[str], known: Solution | None) -> Floats:
     """The rows of an earlier solution for the questions it knows, nothing for the others."""
@@ -312,38 +309,42 @@ def _start(names: Sequence[str], keys: Sequence[str], known: Solution | None) ->
 
 
 def _solve(spelt: Any, kernel: _Kernel, wanted: Floats, weights: Floats) -> Floats:
-    """Solve (K + ridge) weights = wanted by conjugate gradients, K being the questions' inner products.
+    """Solve (K + ridge) weights = wanted by conjugate residuals, K being the questions' inner products.
 
-    K is never formed: at 10,000 questions it would take 400 MB, and the server of a clinic has 1 GB.
-    Source: Hestenes and Stiefel, Journal of Research of the National Bureau of Standards 49 (1952).
+    K is never formed: at 10,000 questions it would take 400 MB, and the server of a clinic has 1 GB. Conjugate
+    gradients would do, but from an earlier solution they first lead away from it.
+    Source: Saad, Iterative Methods for Sparse Linear Systems (2003), algorithm 6.20.
     """
     turned = spelt.T.tocsr()
 
     def times(values: Floats) -> Floats:
         return np.asarray(kernel.times(values) + spelt @ (turned @ values) + _RIDGE * values, dtype=np.float32)
 
-    known = bool(weights.any())
-    residual = wanted - times(weights)
-    # Questions that no earlier fit knew begin where they would stand alone: one new question among a hundred changes
-    # too little for the steps below to be worth taking, and must be learnt all the same.
-    fresh = ~weights.any(axis=1, keepdims=True)
-    alone = kernel.alone + np.asarray(spelt.multiply(spelt).sum(axis=1)) + _RIDGE
-    weights = np.where(fresh & bool((~fresh).any()), residual / alone, weights).astype(np.float32)
-    residual = wanted - times(weights)
-    direction, left = residual.copy(), (residual * residual).sum(axis=0)
-    whole = np.maximum((wanted * wanted).sum(axis=0), 1e-12)
-    enough = np.where(left <= (_STILL_ENOUGH**2 * whole if known else 0), left, _TOLERANCE**2 * whole)
-    for _ in range(_MOST_STEPS):
+    weights = weights.copy()
+    residual = wanted - times(weights) if weights.any() else wanted.copy()
+    whole, left = np.maximum((wanted * wanted).sum(axis=0), 1e-12), (residual * residual).sum(axis=0)
+    enough = _TOLERANCE**2 * whole
+    if weights.any():
+        enough = np.where(left <= _STILL_ENOUGH**2 * whole, left, enough)
+        # One new question among a hundred changes the whole too little, and must be learnt all the same.
+        learning = (wanted[~weights.any(axis=1)] > 0.5).any(axis=0)
+        enough = np.where(learning, np.minimum(left, _TOLERANCE**2 * whole) / 4, enough)
+    todo = np.flatnonzero(left > enough)
+    rest = residual[:, todo]
+    turn = times(rest)
+    direction, moved = rest, turn
+    for _ in range(_MOST_STEPS if len(todo) else 0):
+        grip = (rest * turn).sum(axis=0)
+        step = grip / np.maximum((moved * moved).sum(axis=0), 1e-20)
+        weights[:, todo] += step * direction
+        rest = rest - step * moved
         # A label that is done must rest: in 32 bits, further steps would lead it away again.
-        todo = np.flatnonzero(left > enough)
-        if not len(todo):
+        still = np.flatnonzero((rest * rest).sum(axis=0) > enough[todo])
+        if not len(still):
             break
-        towards = direction[:, todo]
-        moved = times(towards)
-        step = left[todo] / np.maximum((towards * moved).sum(axis=0), 1e-20)
-        weights[:, todo] += step * towards
-        rest = residual[:, todo] - step * moved
-        now = (rest * rest).sum(axis=0)
-        direction[:, todo] = rest + (now / np.maximum(left[todo], 1e-20)) * towards
-        residual[:, todo], left[todo] = rest, now
+        todo, grip = todo[still], grip[still]
+        rest, direction, moved = rest[:, still], direction[:, still], moved[:, still]
+        turn = times(rest)
+        onward = (rest * turn).sum(axis=0) / np.maximum(grip, 1e-20)
+        direction, moved = rest + onward * direction, turn + onward * moved
     return weights

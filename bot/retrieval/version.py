@@ -96,11 +96,13 @@ def build(
     data_dir: Path,
     progress: Progress = lambda *_: None,
     checks: Callable[[Knowledge], list[Problem]] = lambda _: [],
+    trial: Callable[[Knowledge, Path], list[Problem]] = lambda *_: [],
 ) -> str:
     """Build the version of what the knowledge folder holds now, and return its name; nothing is published.
 
     Args:
         checks: further checks of the folder, of steps that stand above this one.
+        trial: checks of the finished version, in the folder where it is still unknown to all others.
 
     Raises:
         KnowledgeError: the folder has an error; names file and line.
@@ -122,6 +124,9 @@ def build(
             folder.mkdir()
             _write(folder, root, knowledge, examples, encoder, data_dir, progress)
             seal(folder, name, encoder.name if encoder else NO_ENCODER)
+            found_wanting = trial(knowledge, folder)
+            if found_wanting:
+                raise KnowledgeError(found_wanting)
             if target.exists():
                 # A damaged version, or one that another process has just built: both may go.
                 shutil.rmtree(target)
@@ -158,9 +163,14 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
         VersionError: it is missing or damaged; says which file.
         EncoderMismatch: it was built with another encoder.
     """
-    folder = data_dir / "library" / name
+    return load_folder(data_dir / "library" / name, encoder)
+
+
+def load_folder(folder: Path, encoder: Encoder | None) -> Library:
+    """Load the version in a folder; raises as `load` does."""
     manifest = manifest_of(folder)
     verify(folder, manifest)
+    name = str(manifest["name"])
     running = encoder.name if encoder else NO_ENCODER
     if manifest["encoder"] != running:
         raise EncoderMismatch(manifest["encoder"], running)
@@ -202,12 +212,23 @@ def load(data_dir: Path, name: str, encoder: Encoder | None) -> Library:
 
 def served_red_flags(data_dir: Path) -> RedFlags | None:
     """The clinicians' list of the version that is served; None where there is none to be read."""
-    name = current(data_dir)
     try:
-        content = json.loads((data_dir / "library" / str(name) / "content.json").read_text(encoding="utf-8"))
-        return parse_red_flags(Document("red_flags.yml", content["files"]["red_flags.yml"], {}))[0]
+        return parse_red_flags(Document("red_flags.yml", _served(data_dir)["files"]["red_flags.yml"], {}))[0]
     except (OSError, ValueError, KeyError, AttributeError):
         return None
+
+
+def _served_forms(data_dir: Path) -> Forms | None:
+    try:
+        return Forms(_served(data_dir)["forms"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _served(data_dir: Path) -> dict[str, Any]:
+    """The content of the version that is served."""
+    content = (data_dir / "library" / str(current(data_dir)) / "content.json").read_text(encoding="utf-8")
+    return dict(json.loads(content))
 
 
 def _write(
@@ -239,7 +260,7 @@ def _write(
         "files": {name: _data(root, name) for name in _KEPT_FILES},
         "wording": knowledge.wording,
         "ordinary": {lang: sorted(ordinary_words(row.text for row in found if row.lang == lang)) for lang in LANGS},
-        "forms": Forms.of_phrases(_phrases(knowledge)).known,
+        "forms": Forms.of_phrases(_phrases(knowledge), _served_forms(data_dir)).known,
         "tongues": asdict(tongues(knowledge, examples)),
         "confidence": fitted.confidence.to_json(),
         "centre": None if fitted.centre is None else fitted.centre.tolist(),

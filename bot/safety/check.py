@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bot.retrieval.folder import Knowledge
+from bot.retrieval.library import Library
 from bot.retrieval.problems import Problem
+from bot.retrieval.questions import Labelled
 from bot.retrieval.redflags import RedFlags
+from bot.safety import nets
 from bot.safety.red_flags import Watch
 from bot.safety.scope import Scope
 
@@ -16,7 +19,8 @@ def check_lists(knowledge: Knowledge, served: RedFlags | None = None) -> list[Pr
     """Every problem of red_flags.yml and limits.yml.
 
     Args:
-        served: the list in use until now; the new one must catch every labelled danger that this one catches.
+        served: the list in use until now; the new one must catch every labelled danger that this one catches, both
+            without a second net.
     """
     return list(_problems(knowledge, served))
 
@@ -37,24 +41,48 @@ def _problems(knowledge: Knowledge, served: RedFlags | None) -> Iterator[Problem
     if served is not None and asdict(served) == asdict(knowledge.red_flags):
         return
     try:
-        watch = Watch(knowledge.red_flags)
+        Watch(knowledge.red_flags)
     except ValueError as error:
         yield Problem("red_flags.yml", 0, str(error))
         return
-    if served is None:
-        return
+    if served is not None:
+        yield from (_missed(phrase) for phrase in _lost(knowledge, served, alone=True))
+
+
+def check_nets(knowledge: Knowledge, served: RedFlags | None, library: Library) -> list[Problem]:
+    """What both nets of a new version would miss of the labelled dangers that the list of before is sure of.
+
+    Args:
+        library: the new version; without an encoder the list stands alone, and `check_lists` has judged it.
+    """
+    if served is None or not library.listens or asdict(served) == asdict(knowledge.red_flags):
+        return []
+    watch = Watch(knowledge.red_flags, library.ordinary, library.forms)
+    lost = _lost(knowledge, served, alone=False)
+    return [_missed(phrase) for phrase in lost if _kind(phrase) not in _heard(watch, library, phrase.text)]
+
+
+def _heard(watch: Watch, library: Library, text: str) -> set[str]:
+    return {alarm.kind for alarm in nets.alarms(watch, library, text, text, library.read, closely=False)}
+
+
+def _lost(knowledge: Knowledge, served: RedFlags, *, alone: bool) -> Iterator[Labelled]:
+    """The labelled dangers that the list of before catches and the new one misses, beside a second net or alone."""
     try:
         before = Watch(served)
     except ValueError:
         return  # written for an older program: there is nothing to hold the new list against
-    yield from dict.fromkeys(one for alone in (False, True) for one in _lost(knowledge, before, watch, alone=alone))
-
-
-def _lost(knowledge: Knowledge, before: Watch, watch: Watch, *, alone: bool) -> Iterator[Problem]:
-    """The labelled dangers that the list of before catches and the new one misses, with a second net and without."""
+    watch = Watch(knowledge.red_flags)
     for phrase in knowledge.danger_phrases:
-        kind = phrase.label.partition("/")[0]
-        caught = {alarm.kind for alarm in before.alarms(phrase.text, alone=alone)}
-        if kind in caught and kind not in {alarm.kind for alarm in watch.alarms(phrase.text, alone=alone)}:
-            message = f"«{phrase.text}» ({phrase.label}) would be missed; the list of before caught it and stays"
-            yield Problem("red_flags.yml", 0, message)
+        caught, now = ({alarm.kind for alarm in one.alarms(phrase.text, alone=alone)} for one in (before, watch))
+        if _kind(phrase) in caught - now:
+            yield phrase
+
+
+def _kind(phrase: Labelled) -> str:
+    return phrase.label.partition("/")[0]
+
+
+def _missed(phrase: Labelled) -> Problem:
+    message = f"«{phrase.text}» ({phrase.label}) would be missed; the list of before caught it and stays"
+    return Problem("red_flags.yml", 0, message)

@@ -14,7 +14,8 @@ from bot.errors import EncoderMismatch, KnowledgeError, MimikaError, StorageErro
 from bot.ports import TextKind, Vectors
 from bot.retrieval import version
 from bot.retrieval.articles import Passage
-from bot.retrieval.folder import read_folder
+from bot.retrieval.folder import Knowledge, read_folder
+from bot.retrieval.problems import Problem
 from bot.retrieval.sealing import is_whole
 from bot.retrieval.version import Example
 from bot.retrieval.writing import Reading
@@ -190,6 +191,23 @@ def test_a_broken_file_keeps_the_old_version_and_names_file_and_line(built: Buil
     assert (DURATION, line) in [(problem.path, problem.line) for problem in raised.value.problems]
     assert _content(broken.data) == before
     assert version.load(broken.data, str(version.current(broken.data)), None).version == built.name
+
+
+def test_a_version_found_wanting_when_tried_is_not_kept(built: Built, tmp_path: Path) -> None:
+    edited = built.copy(tmp_path)
+    change(edited.root / DURATION, "В среднем 3–4 месяца", "В среднем 3–5 месяцев")
+    name = version.name_of(edited.root, EXAMPLES, version.NO_ENCODER)
+    tried: list[str] = []
+
+    def trial(knowledge: Knowledge, folder: Path) -> list[Problem]:
+        tried.append(version.load_folder(folder, None).version)
+        return [Problem("red_flags.yml", 0, "misses a phrase")]
+
+    with pytest.raises(KnowledgeError, match="misses a phrase"):
+        version.build(edited.root, EXAMPLES, None, edited.data, trial=trial)
+
+    assert tried == [name]
+    assert not (edited.data / "library" / name).exists()
 
 
 def test_an_error_across_files_stops_a_build_too(built: Built, tmp_path: Path) -> None:

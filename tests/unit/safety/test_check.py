@@ -8,14 +8,16 @@ from dataclasses import replace
 import pytest
 
 from bot.messages import LANGS
+from bot.retrieval.danger import Suspicion
 from bot.retrieval.documents import Document, parse_yaml
 from bot.retrieval.folder import Knowledge
 from bot.retrieval.limits import Limits
 from bot.retrieval.problems import Problem
 from bot.retrieval.questions import Labelled
 from bot.retrieval.redflags import RedFlags, Sign, Softener, parse_red_flags
-from bot.safety.check import check_lists
-from tests.examples import whole_knowledge
+from bot.retrieval.writing import Reading
+from bot.safety.check import check_lists, check_nets
+from tests.examples import ScriptedLibrary, whole_knowledge
 from tests.unit.retrieval.test_redflags import SOUND
 
 PHRASES = (
@@ -179,3 +181,50 @@ def test_a_limit_whose_topic_is_not_in_the_catalogue_is_named() -> None:
     assert check_lists(knowledge(limits=replace(real, limits=(first,)))) == [
         Problem("limits.yml", 0, "`stop-treatment` names the topic `no-such-topic`, which is not in catalogue.yml")
     ]
+
+
+# ---- a list beside the second net -----------------------------------------------------------------------
+
+
+class Listening(ScriptedLibrary):
+    """A version whose second net hears the texts it is given."""
+
+    def __init__(self, *hears: str, listens: bool = True) -> None:
+        super().__init__()
+        self._hears, self._listens = hears, listens
+
+    @property
+    def listens(self) -> bool:
+        return self._listens
+
+    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+        return Suspicion("emergency", "breathing", 0.9) if reading.text in self._hears else None
+
+
+def left_to_the_second(flags: RedFlags) -> RedFlags:
+    """The phrases of breathing moved to where the first net hears them only if it is alone."""
+    return with_sign(
+        flags, "breathing", lambda sign: replace(sign, alone=sign.phrases, phrases={"ru": ("икаю",), "en": ("hic",)})
+    )
+
+
+def test_a_phrase_may_be_left_to_a_second_net_that_hears_it() -> None:
+    changed = knowledge(left_to_the_second(small_list()))
+
+    assert check_lists(changed, served=small_list()) == []
+    assert check_nets(changed, small_list(), Listening("не могу дышать")) == []
+
+
+def test_a_phrase_left_to_a_second_net_that_does_not_hear_it_is_named() -> None:
+    changed = knowledge(left_to_the_second(small_list()))
+
+    assert check_nets(changed, small_list(), Listening()) == [missed("не могу дышать", "emergency/breathing")]
+
+
+@pytest.mark.parametrize(
+    ("served", "library"),
+    [(None, Listening()), (left_to_the_second(small_list()), Listening()), (small_list(), Listening(listens=False))],
+    ids=["a first list", "an unchanged list", "no second net"],
+)
+def test_there_is_nothing_to_try_together(served: RedFlags | None, library: Listening) -> None:
+    assert check_nets(knowledge(left_to_the_second(small_list())), served, library) == []
