@@ -13,7 +13,7 @@ from bot.dialogue.typed import typed
 from bot.dialogue.understanding import Asked, chosen, understand
 from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, Key, Kind, Lang, Outcome, Reply
 from bot.ports import Clock
-from bot.replies import Replies, Shows
+from bot.replies import Replies, Shows, care_stamp
 from bot.retrieval.confidence import INTENT
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
@@ -299,14 +299,15 @@ class _Turn:
     def care(self, step: str) -> Outcome:
         """One check, then the patient's own word ends care mode; "not safe" gives the danger reply again."""
         kind, _, name = self.state.care_for.partition(":")
-        if not self.caring:
+        until = self.state.care_until
+        if not self.caring or until is None:
             return self.say(Kind.CHAT, Phrase.CARE_ENDED)
-        if step == "end":
+        if step == f"end:{care_stamp(until)}":
             return self.outcome([self.replies.say(Kind.CHAT, Phrase.CARE_ENDED)], care_until=None, care_for="")
         if step == "help" and kind in KINDS and name in self.library.red_flags.replies[self.lang]:
             alert = Alert(f"{kind}/again")
             return self.outcome([self.replies.danger(kind, name)], effects=[alert], care_until=self.now + CARE_LASTS)
-        return self.outcome([self.replies.care_check()])
+        return self.outcome([self.replies.care_check(until)])
 
     def topic(self, topic: str) -> Outcome:
         """Show a topic by its id: from a button, a deep link, or as the answer to what it was offered for."""

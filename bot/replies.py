@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from bot.dialogue.project import Project
@@ -202,9 +202,10 @@ class Replies:
         """A reply with the patient's own way out of care mode under it."""
         return replace(reply, buttons=(*reply.buttons, self._button(Phrase.CARE_BETTER, "care:check")))
 
-    def care_check(self) -> Reply:
-        """Ask once, before the chat leaves care mode."""
-        buttons = (self._button(Phrase.CARE_SAFE, "care:end"), self._button(Phrase.CARE_NOT_SAFE, "care:help"))
+    def care_check(self, until: datetime) -> Reply:
+        """Ask once, before the chat leaves the care mode that lasts `until`; the answer ends that one and no later."""
+        end = f"care:end:{care_stamp(until)}"
+        buttons = (self._button(Phrase.CARE_SAFE, end), self._button(Phrase.CARE_NOT_SAFE, "care:help"))
         return Reply(Kind.CHAT, self._words(Phrase.CARE_CHECK), buttons)
 
     def refusal(self, limit: str, topics: Sequence[str]) -> Reply:
@@ -259,3 +260,8 @@ class Replies:
         article = self._shown(topic)
         assert article is not None
         return Button(article.title, f"topic:{topic}")
+
+
+def care_stamp(until: datetime) -> str:
+    """Which care mode a button belongs to."""
+    return str(int(until.timestamp()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -36,6 +36,9 @@ _SHARPNESS = np.float32(1.0)
 # Landmarks: 1,000 lose a point of the right topics, all questions (10,000) gain half a point and cost 400 MB to fit.
 MOST_LANDMARKS = 3000
 _JITTER = 1e-3
+# From so many texts on, nearness to the landmarks is kept in 16 bits and taken up in portions: 200 MB less where the
+# machine of a clinic has 1 GB. What the rounding changes is far below the tolerance of a fit.
+_MANY, _PORTION = 20_000, 4096
 # Strength of the regularisation; between 0.1 and 1 it hardly matters.
 _RIDGE = np.float32(0.3)
 # Share of the wanted values at which a solution is near enough: at 0.02 the same topics came out first. One that was
@@ -228,19 +231,9 @@ def fit_topics(
         most: landmarks at most.
         least: texts that a feature must stand in to be known.
     """
-    from scipy import sparse
-
     names = sorted(set(labels))
     numbers = {name: number for number, name in enumerate(names)}
-    counted = [features(text, lang) for text, lang in texts]
-    vocabulary = Vocabulary.fit(counted, least)
-    weighed = [vocabulary.weigh(text) for text in counted]
-    starts = np.cumsum([0, *(len(rows) for rows, _ in weighed)])
-    spelt = sparse.csr_matrix(
-        (np.concatenate([w for _, w in weighed]), np.concatenate([rows for rows, _ in weighed]), starts),
-        shape=(len(texts), len(vocabulary.keys)),
-        dtype=np.float32,
-    )
+    vocabulary, spelt = _spelling(texts, least)
     # One text may stand under two labels, and then its rows differ.
     keys = tuple(f"{lang}\0{text}\0{label}" for (text, lang), label in zip(texts, labels, strict=True))
     start = start if start is not None and start.knows(keys) else None
@@ -255,15 +248,28 @@ def fit_topics(
     return model, Solution(tuple(names), keys, solved, kernel.landmarks.vectors)
 
 
+def _spelling(texts: Sequence[tuple[str, Lang]], least: int) -> tuple[Vocabulary, Any]:
+    """The vocabulary of the texts, and the weights of its features in each: a sparse matrix, one row per text."""
+    from scipy import sparse
+
+    counted = [features(text, lang) for text, lang in texts]
+    vocabulary = Vocabulary.fit(counted, least)
+    weighed = [vocabulary.weigh(text) for text in counted]
+    starts = np.cumsum([0, *(len(rows) for rows, _ in weighed)])
+    rows, weights = (np.concatenate(parts) for parts in zip(*weighed, strict=True))
+    return vocabulary, sparse.csr_matrix((weights, rows, starts), shape=(len(texts), len(vocabulary.keys)))
+
+
 @dataclass(frozen=True)
 class _Kernel:
     """The questions' kernel by landmarks: near @ among^-1 @ near.T, which is never formed.
 
-    `near` is float32, shape (n, m); `factor` the Cholesky factor of the landmarks' own kernel, in 64 bits.
+    `near` has shape (n, m), in 16 bits where there are many texts; `factor` is the Cholesky factor of the landmarks'
+    own kernel, in 64 bits.
     """
 
     landmarks: Landmarks
-    near: Floats
+    near: Floats | Halves
     factor: npt.NDArray[np.float64]
 
     @classmethod
@@ -279,7 +285,14 @@ class _Kernel:
             landmarks = Landmarks.choose(keys, vectors, most)
         among = landmarks.nearness(landmarks.vectors).astype(np.float64)
         among[np.diag_indices(len(among))] += _JITTER
-        return cls(landmarks, landmarks.nearness(vectors), linalg.cholesky(among, lower=True, overwrite_a=True))
+        near: Floats | Halves
+        if len(vectors) <= _MANY:
+            near = landmarks.nearness(vectors)
+        else:
+            near = np.empty((len(vectors), len(landmarks.vectors)), np.float16)
+            for part in _parts(len(vectors)):
+                near[part] = landmarks.nearness(vectors[part])
+        return cls(landmarks, near, linalg.cholesky(among, lower=True, overwrite_a=True))
 
     def weights(self, values: Floats) -> Floats:
         """Weights of nearness to each landmark, from weights of the questions."""
@@ -287,10 +300,25 @@ class _Kernel:
 
         if not len(self.factor):
             return np.zeros((0, values.shape[1]), np.float32)
-        return np.asarray(linalg.cho_solve((self.factor, True), self.near.T @ values), dtype=np.float32)
+        if self.near.dtype == np.float32:
+            gathered = self.near.T @ values
+        else:
+            gathered = np.zeros((self.near.shape[1], values.shape[1]), np.float32)
+            for part in _parts(len(values)):
+                gathered += self.near[part].astype(np.float32).T @ values[part]
+        return np.asarray(linalg.cho_solve((self.factor, True), gathered), dtype=np.float32)
 
     def times(self, values: Floats) -> Floats:
-        return np.asarray(self.near @ self.weights(values), dtype=np.float32)
+        weights = self.weights(values)
+        if self.near.dtype == np.float32:
+            return np.asarray(self.near @ weights, dtype=np.float32)
+        return np.concatenate([self.near[part].astype(np.float32) @ weights for part in _parts(len(self.near))])
+
+
+def _parts(rows: int) -> Iterator[slice]:
+    """Rows in portions that are small beside all of them."""
+    for start in range(0, rows, _PORTION):
+        yield slice(start, min(start + _PORTION, rows))
 
 
 def _start(names: Sequence[str], keys: Sequence[str], known: Solution | None) -> Floats:

@@ -252,6 +252,8 @@ def _write(
     if raw is not None and fitted.centre is not None:
         calm = [number for number, passage in enumerate(found) if passage.kind not in ("title", "paragraph")]
         near = centred(raw[[*range(len(found) + len(held_out), len(raw)), *calm]], fitted.centre)
+        # A hundred megabytes, while the fit below takes most of what a small server has.
+        del raw
         net = fits.danger(alarming, [found[number] for number in calm], near, running, data_dir)
         net.save(folder / "danger")
     content = {

@@ -291,10 +291,10 @@ def test_the_button_asks_once_and_the_patients_word_ends_care(lang: Lang) -> Non
 
     check = chat.presses("care:check")
     assert check.text == library.wording(lang, Phrase.CARE_CHECK)
-    assert payloads(check) == ["care:end", "care:help"]
+    assert [payload.rpartition(":")[0] or payload for payload in payloads(check)] == ["care:end", "care"]
     assert chat.state.care_until is not None
 
-    ended = chat.presses("care:end")
+    ended = chat.presses(payloads(check)[0])
     assert ended.text == library.wording(lang, Phrase.CARE_ENDED)
     assert "care:check" not in payloads(ended)
     assert (chat.state.care_until, chat.state.care_for) == (None, "")
@@ -302,10 +302,22 @@ def test_the_button_asks_once_and_the_patients_word_ends_care(lang: Lang) -> Non
 
 def test_after_care_has_ended_prices_are_told_again() -> None:
     chat = in_care()
-    chat.presses("care:check")
-    chat.presses("care:end")
+    chat.presses(payloads(chat.presses("care:check"))[0])
 
     assert chat.says("сколько стоит?").topics == ("price",)
+
+
+def test_a_button_of_an_earlier_care_mode_ends_no_later_one() -> None:
+    chat = in_care()
+    old = payloads(chat.presses("care:check"))[0]
+    chat.presses(old)
+    chat.waits(timedelta(minutes=5))
+    chat.turn("хочу умереть")
+
+    reply = chat.presses(old)
+
+    assert said(reply, Phrase.CARE_CHECK)
+    assert chat.state.care_until is not None
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -341,7 +353,7 @@ def test_care_buttons_pressed_after_24_hours_say_that_it_is_over(payload: str) -
     assert outcome.effects == ()
 
 
-@pytest.mark.parametrize("payload", ["care:", "care:x", "care"])
+@pytest.mark.parametrize("payload", ["care:", "care:x", "care", "care:end", "care:end:0"])
 def test_a_care_button_that_means_nothing_ends_nothing(payload: str) -> None:
     chat = in_care()
     chat.turn(press=payload)
@@ -411,7 +423,7 @@ def test_after_an_alarm_the_next_messages_are_watched_more_closely() -> None:
     assert chat.says("и ночью тоже").kind is not Kind.CRISIS
     chat.turn("хочу умереть")
     assert chat.says("и ночью тоже").kind is Kind.CRISIS
-    chat.presses("care:end")
+    chat.presses(payloads(chat.presses("care:check"))[0])
     assert chat.says("и ночью тоже").kind is not Kind.CRISIS
 
 

@@ -224,7 +224,8 @@ def test_danger_and_care_are_as_in_every_mode(lang: Lang) -> None:
     chat = chat_in(lang)
 
     danger = chat.says({"ru": "не могу дышать", "en": "I can't breathe"}[lang])
-    after = [chat.presses("care:check"), chat.presses("care:help"), chat.presses("book"), chat.presses("care:end")]
+    after = [chat.presses("care:check"), chat.presses("care:help"), chat.presses("book")]
+    after.append(chat.presses(chat.presses("care:check").buttons[0].payload))
 
     assert danger.kind is Kind.EMERGENCY
     for reply in (danger, *after):

@@ -351,7 +351,9 @@ async def test_care_mode_kept_in_memory_can_be_ended_by_the_patient() -> None:
     await door.done()
     sessions.down = False
 
-    await door.presses("care:end")
+    await door.presses("care:check")
+    await door.done()
+    await door.presses(door.sent.replies[-1].buttons[0].payload)
     await door.done()
     await door.says("сколько стоит")
     await door.done()
