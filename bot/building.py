@@ -59,7 +59,7 @@ def keep_vectors(settings: Settings, knowledge: Knowledge) -> Path:
     if encoder is None:
         raise EncoderUnavailable("ENCODER=none makes no vectors; unset it.")
     found = {version.vector_key(row): row for row in danger_passages(knowledge.danger_examples)}
-    made = version.vectors(list(found.values()), encoder, settings.data_dir, lambda *_: None)
+    made = version.vectors(list(found.values()), encoder, settings.data_dir, lambda *_: None, settings.knowledge_dir)
     assert made is not None
     return known_vectors.write(settings.knowledge_dir, encoder.name, dict(zip(found, made, strict=True)))
 

@@ -6,7 +6,7 @@ hears phrases (`alone` in red_flags.yml) that it leaves to this one otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,9 @@ _FEATURES_FROM = 2
 _SHORTEST_PART = 16
 # How much a message must be of a kind before it alarms; `mimika evaluate safety` shows what each value catches and
 # what it costs in false alarms.
-ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.36, "urgent": 0.48}
+ALARM_FROM: Mapping[DangerKind, float] = {"crisis": 0.45, "emergency": 0.40, "urgent": 0.53}
+# Where words that are often harmless name the same kind of danger, less of its meaning is enough.
+HINTED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,28 @@ class DangerModel:
 
     model: TopicModel
 
-    def suspects(self, text: str, lang: Lang, vector: Vectors | None, *, times: float = 1.0) -> Suspicion | None:
+    def suspects(
+        self,
+        text: str,
+        lang: Lang,
+        vector: Vectors | None,
+        *,
+        times: float = 1.0,
+        hints: Collection[DangerKind] = (),
+    ) -> Suspicion | None:
         """The danger a message seems to speak of, the likeliest kind first; None where it is calm enough.
 
         Args:
             vector: centred, shape (1, d), unit row.
             times: how many times as much of a kind as `ALARM_FROM` is needed.
+            hints: kinds that the first net names without being sure of them.
         """
         scores = dict(zip(self.model.labels, self.model.scores(text, lang, vector).tolist(), strict=True))
         found = []
         for kind in KINDS:
             own = {label: score for label, score in scores.items() if label.startswith(f"{kind}/")}
             total = sum(own.values())
-            needed = ALARM_FROM[kind] * times
+            needed = ALARM_FROM[kind] * times * (HINTED if kind in hints else 1.0)
             if own and total >= needed:
                 sign = max(own, key=lambda label: own[label]).removeprefix(f"{kind}/")
                 found.append((total / needed, Suspicion(kind, sign, total)))

@@ -20,8 +20,9 @@ import numpy as np
 from bot.ports import Vectors
 from bot.retrieval.articles import Passage, digest
 from bot.retrieval.confidence import Confidence
-from bot.retrieval.danger import DangerModel, fit_danger
+from bot.retrieval.danger import DangerModel, danger_passages, fit_danger
 from bot.retrieval.evidence import Fitted, Index
+from bot.retrieval.questions import Labelled
 from bot.retrieval.sealing import FORMAT, is_whole, seal
 from bot.retrieval.semantic import centred
 from bot.retrieval.topics import Solution, TopicModel
@@ -71,27 +72,32 @@ def topics(
 
 
 def danger(
-    alarming: Sequence[Passage], calm: Sequence[Passage], near: Vectors, encoder: str, data_dir: Path
+    examples: Sequence[Labelled],
+    calm: Sequence[Passage],
+    near: Callable[[Sequence[Passage]], Vectors],
+    encoder: str,
+    data_dir: Path,
 ) -> DangerModel:
     """Fit the second net, or take the last fit of the same examples among nearly the same questions.
 
     What danger is does not change with a question or two of the library: whoever edits one need not wait for that.
 
     Args:
-        near: centred vectors of both, in that order.
+        near: gives centred vectors of the examples' passages and of the calm ones, in that order; asked for a fit only.
     """
-    examples = digest(json.dumps(_plain(alarming), ensure_ascii=False))
-    kept = _place(data_dir, "danger", encoder, [examples, _plain(calm)])
+    said = digest("\n".join(f"{row.label} {row.lang} {row.text}" for row in examples))
+    kept = _place(data_dir, "danger", encoder, [said, _plain(calm)])
     for known in [kept, *sorted(kept.parent.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)]:
-        if is_whole(known) and _is_of(known, encoder, examples, calm):
+        if is_whole(known) and _is_of(known, encoder, said, calm):
             return DangerModel.load(known / "model")
-    model, solution = fit_danger(alarming, calm, near, _latest_solution(kept.parent))
+    alarming = danger_passages(examples)
+    model, solution = fit_danger(alarming, calm, near(alarming), _latest_solution(kept.parent))
 
     def write(folder: Path) -> None:
         model.save(folder / "model")
         solution.save(folder / "solution.npz")
         texts = [f"{row.lang} {row.text}" for row in calm]
-        learnt = {"encoder": encoder, "examples": examples, "calm": texts}
+        learnt = {"encoder": encoder, "examples": said, "calm": texts}
         (folder / "learnt.json").write_text(json.dumps(learnt, ensure_ascii=False), encoding="utf-8")
 
     _keep(kept, encoder, write)

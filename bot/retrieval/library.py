@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -23,7 +23,7 @@ from bot.retrieval.danger import DangerModel, Suspicion
 from bot.retrieval.evidence import Index
 from bot.retrieval.lexical import Forms, words
 from bot.retrieval.limits import Limits
-from bot.retrieval.redflags import RedFlags
+from bot.retrieval.redflags import DangerKind, RedFlags
 from bot.retrieval.references import Source
 from bot.retrieval.semantic import centred
 from bot.retrieval.writing import Reading, Tongues, clean, essence, shorten
@@ -179,12 +179,12 @@ class Library:
         """Whether there is a second net."""
         return self._danger is not None and self.encoder is not None
 
-    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0, hints: Collection[DangerKind] = ()) -> Suspicion | None:
         """The danger that a message seems to speak of, by the second net; see `DangerModel.suspects`."""
         if self._danger is None or self.encoder is None:
             return None
         text = essence(shorten(reading.text))
-        return self._danger.suspects(text, reading.lang, self._vector(text), times=times)
+        return self._danger.suspects(text, reading.lang, self._vector(text), times=times, hints=hints)
 
     def _encoded(self, text: str) -> Vectors | None:
         if self.encoder is None or self._centre is None:

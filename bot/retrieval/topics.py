@@ -45,7 +45,8 @@ _RIDGE = np.float32(0.3)
 # near enough for almost the same questions may stay as it is a little longer: an edit moves every label by a hair, and
 # each would need some thirty steps to come below the line again.
 _TOLERANCE, _STILL_ENOUGH = 0.1, 0.13
-_MOST_STEPS = 400
+# From an earlier solution each step leads nearer, and where it is nearly there already so many are plenty.
+_MOST_STEPS, _MOST_STEPS_AGAIN = 400, 40
 # Share of questions that two fits must have in common for one to start from the other.
 _SAME_QUESTIONS = 0.9
 
@@ -361,7 +362,8 @@ def _solve(spelt: Any, kernel: _Kernel, wanted: Floats, weights: Floats) -> Floa
     rest = residual[:, todo]
     turn = times(rest)
     direction, moved = rest, turn
-    for _ in range(_MOST_STEPS if len(todo) else 0):
+    most = _MOST_STEPS_AGAIN if weights.any() else _MOST_STEPS
+    for _ in range(most if len(todo) else 0):
         grip = (rest * turn).sum(axis=0)
         step = grip / np.maximum((moved * moved).sum(axis=0), 1e-20)
         weights[:, todo] += step * direction

@@ -32,7 +32,7 @@ from bot.retrieval.catalogue import parse_catalogue
 from bot.retrieval.check import check
 from bot.retrieval.clinic import parse_clinic
 from bot.retrieval.confidence import Confidence
-from bot.retrieval.danger import DangerModel, danger_passages
+from bot.retrieval.danger import DangerModel
 from bot.retrieval.documents import Document, read_yaml
 from bot.retrieval.evidence import Index
 from bot.retrieval.folder import Knowledge, fingerprint, read_folder
@@ -59,6 +59,8 @@ _KEPT_FILES = (
 )
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
+# Vectors kept beside those that the folder brings, the last ones; 1.5 KB each.
+_MOST_CACHED = 60_000
 # A build takes minutes: what it leaves behind is nobody's after this many seconds.
 _ABANDONED_S = 24 * 3600
 
@@ -242,19 +244,23 @@ def _write(
 ) -> None:
     found = all_passages(knowledge, examples)
     held_out = calibration_passages(knowledge)
-    alarming = danger_passages(knowledge.danger_examples)
-    raw = vectors([*found, *held_out, *alarming], encoder, data_dir, progress, root)
+    raw = vectors([*found, *held_out], encoder, data_dir, progress, root)
     running = encoder.name if encoder else NO_ENCODER
-    fitted = fits.topics(
-        found, held_out, None if raw is None else raw[: len(found) + len(held_out)], running, data_dir, progress
-    )
+    fitted = fits.topics(found, held_out, raw, running, data_dir, progress)
     fitted.index.save(folder)
     if raw is not None and fitted.centre is not None:
         calm = [number for number, passage in enumerate(found) if passage.kind not in ("title", "paragraph")]
-        near = centred(raw[[*range(len(found) + len(held_out), len(raw)), *calm]], fitted.centre)
-        # A hundred megabytes, while the fit below takes most of what a small server has.
+        harmless, centre = raw[calm], fitted.centre
+        # Forty megabytes, while the fit below takes most of what a small server has.
         del raw
-        net = fits.danger(alarming, [found[number] for number in calm], near, running, data_dir)
+
+        def near(alarming: Sequence[Passage]) -> Vectors:
+            """Vectors of the examples and of all that is harmless; not needed where nothing is fitted."""
+            new = vectors(alarming, encoder, data_dir, lambda _, done, all_of: progress("danger", done, all_of), root)
+            assert new is not None
+            return centred(np.concatenate([new, harmless]), centre)
+
+        net = fits.danger(knowledge.danger_examples, [found[number] for number in calm], near, running, data_dir)
         net.save(folder / "danger")
     content = {
         "articles": [_plain(article) for article in knowledge.articles.values()],
@@ -343,7 +349,8 @@ def vectors(
     progress("encoding", len(todo), len(todo))
     if todo:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        used = [key for key in dict.fromkeys(keys) if key not in brought]
+        # What other calls had encoded stays: examples of danger are encoded apart from questions.
+        used = [key for key in known if key not in brought][-_MOST_CACHED:]
         with tempfile.NamedTemporaryFile(dir=cache.parent, delete=False, suffix=".npz") as file:
             np.savez(file, keys=np.array(used), vectors=np.stack([known[key] for key in used]))
         os.replace(file.name, cache)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bot.retrieval.library import Library
 from bot.retrieval.writing import Reading, clean, questions
-from bot.safety.red_flags import Alarm, Watch, is_cry
+from bot.safety.red_flags import Alarm, Heard, Watch, is_cry
 
 # Sentences of one message that are looked at besides the whole: a sign may stand amid courtesies.
 MOST_SENTENCES = 6
@@ -34,16 +34,16 @@ def alarms(
         # Where there is danger, what the list is less sure of counts as well.
         return watch.alarms(text, alone=True)
     # The second net may find something graver beside a sign that can wait until the evening, never less.
-    suspected = _suspected(library, words, read, story=heard.story, times=CLOSER if closely else 1.0)
+    suspected = _suspected(library, words, read, heard, times=CLOSER if closely else 1.0)
     return [one for one in suspected if not heard.alarms or one.kind != "urgent"] + heard.alarms
 
 
 def _suspected(
-    library: Library, text: str, read: Callable[[str], Reading], *, story: bool, times: float
+    library: Library, text: str, read: Callable[[str], Reading], heard: Heard, *, times: float
 ) -> list[Alarm]:
     """What the second net makes of a text; at most one danger."""
-    for part, more in _parts(text, story=story):
-        suspicion = library.suspects(read(part), times=times * more)
+    for part, more in _parts(text, story=heard.story):
+        suspicion = library.suspects(read(part), times=times * more, hints=heard.hints)
         if suspicion is not None:
             replies = {sign.id: sign.reply for sign in library.red_flags.signs}
             return [Alarm(suspicion.kind, suspicion.sign, replies.get(suspicion.sign, suspicion.kind))]

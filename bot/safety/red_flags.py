@@ -36,10 +36,12 @@ class Alarm:
 class Heard:
     """What the list makes of a message: its alarms, gravest kind first, one per kind and reply.
 
-    `story`: it is long and nothing in it is said to us, as in a review or a page of a book.
+    `hints` are the kinds of danger that phrases too often harmless to alarm name. `story`: the message is long and
+    nothing in it is said to us, as in a review or a page of a book.
     """
 
     alarms: list[Alarm]
+    hints: frozenset[DangerKind]
     story: bool
 
 
@@ -109,26 +111,32 @@ class Watch:
             alone: no second net listens, so the phrases that it would spare are heard as well.
         """
         found: dict[tuple[DangerKind, str], Alarm] = {}
+        hints: set[DangerKind] = set()
         story = len(text.split()) > STORY_FROM
         for message in read(text, self._vocabulary):
-            signs, addressed = self._named(message, alone=alone)
+            signs, addressed = self._named(message)
             story &= not addressed
-            for sign in signs:
-                found.setdefault((sign.kind, sign.reply), Alarm(sign.kind, sign.id, sign.reply))
-        return Heard(sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind)), story)
+            for sign, sure in signs:
+                if sure or alone:
+                    found.setdefault((sign.kind, sign.reply), Alarm(sign.kind, sign.id, sign.reply))
+                else:
+                    hints.add(sign.kind)
+        alarms = sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind))
+        return Heard(alarms, frozenset(hints), story)
 
-    def _named(self, message: Message, *, alone: bool) -> tuple[list[Sign], bool]:
-        """The signs that a message names, less those that its sentence takes back; and whether it is said to us."""
-        signs: list[tuple[Sign, Match]] = []
+    def _named(self, message: Message) -> tuple[list[tuple[Sign, bool]], bool]:
+        """The signs that a message names, less those that its sentence takes back; and whether it is said to us.
+
+        With each sign, whether its phrase is sure enough to alarm where a second net listens.
+        """
+        signs: list[tuple[Sign, Match, bool]] = []
         besides: dict[int, set[str]] = {}
         insisting: set[int] = set()
         addressed = len(message.tokens) <= STORY_FROM
         for name, _, match in self._book.find(message):
             head, _, rest = name.partition("/")
-            if head == "alone" and not alone:
-                continue
             if head in ("sign", "alone"):
-                signs.append((self._signs[rest], match))
+                signs.append((self._signs[rest], match, head == "sign"))
             elif head == "insists":
                 insisting.add(match.sentence)
             elif head == "addressed":
@@ -136,7 +144,7 @@ class Watch:
             else:
                 besides.setdefault(match.sentence, set()).add(name)
         named = []
-        for sign, match in signs:
+        for sign, match, sure in signs:
             beside = besides.get(match.sentence, set())
             soft = {name for name in beside if sign.kind in self._kinds.get(name, ())}
             if not addressed and message.sentences.count(match.sentence) > CRY_TO:
@@ -148,7 +156,7 @@ class Watch:
                 or self._negated(message, match)
             ):
                 continue
-            named.append(sign)
+            named.append((sign, sure))
         return named, addressed
 
     def _negated(self, message: Message, match: Match) -> bool:

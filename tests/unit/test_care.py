@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
 from bot.messages import CARE_LASTS, LANGS, Alert, Attachment, ChatState, Contact, Kind, Lang, Reply
 from bot.retrieval.danger import Suspicion
+from bot.retrieval.redflags import DangerKind
 from bot.retrieval.writing import Reading
 from bot.wording import Phrase
 from tests.examples import NOON, Chat, ScriptedLibrary, whole_knowledge
@@ -36,7 +38,7 @@ class Listening(ScriptedLibrary):
         self._hears, self._closely = hears or {}, closely or {}
         self.listened: list[tuple[str, bool]] = []
 
-    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0, hints: Collection[DangerKind] = ()) -> Suspicion | None:
         self.listened.append((reading.text, times < 1))
         heard = self._hears | (self._closely if times < 1 else {})
         kind, _, sign = heard.get(reading.text, "").partition("/")

@@ -10,7 +10,7 @@ import pytest
 from bot.messages import Lang
 from bot.ports import Vectors
 from bot.retrieval.articles import Passage
-from bot.retrieval.danger import ALARM_FROM, DangerModel, Suspicion, danger_passages, fit_danger
+from bot.retrieval.danger import ALARM_FROM, HINTED, DangerModel, Suspicion, danger_passages, fit_danger
 from bot.retrieval.questions import Labelled
 from bot.retrieval.redflags import KINDS
 from bot.retrieval.semantic import centred
@@ -116,6 +116,14 @@ def test_listening_closely_only_lowers_what_is_needed() -> None:
             model = _fixed({f"{kind}/any": float(score)})
             if model.suspects("", "ru", None) is not None:
                 assert model.suspects("", "ru", None, times=CLOSER) is not None
+
+
+def test_a_hint_of_the_same_kind_makes_less_enough_and_one_of_another_kind_does_not() -> None:
+    model = _fixed({"emergency/breathing": ALARM_FROM["emergency"] * (1 + HINTED) / 2})
+
+    assert model.suspects("", "ru", None) is None
+    assert model.suspects("", "ru", None, hints={"crisis"}) is None
+    assert model.suspects("", "ru", None, hints={"emergency"}) is not None
 
 
 def test_signs_of_one_kind_are_counted_together_and_the_likeliest_is_named() -> None:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from bot.ports import Vectors
 from bot.retrieval import fits
 from bot.retrieval.articles import Passage
+from bot.retrieval.danger import danger_passages
+from bot.retrieval.questions import Labelled
 from bot.retrieval.semantic import centred
 from tests.examples import LettersEncoder
 
 ENCODER = LettersEncoder()
 ALARMING = [
-    Passage("crisis/suicide", "ru", "danger", "не хочу больше жить"),
-    Passage("emergency/breathing", "ru", "danger", "воздуха не хватает"),
-    Passage("calm", "ru", "danger", "свежего воздуха хочется"),
+    Labelled("не хочу больше жить", "ru", "crisis/suicide", 1),
+    Labelled("воздуха не хватает", "ru", "emergency/breathing", 2),
+    Labelled("свежего воздуха хочется", "ru", "calm", 3),
 ]
 CALM = [Passage("duration", "ru", "question", f"сколько держится в зоне {number}") for number in range(120)]
 
 
-def fitted(data: Path, alarming: Sequence[Passage] = ALARMING, calm: Sequence[Passage] = CALM, name: str = "a") -> int:
+def near(calm: Sequence[Passage]) -> Callable[[Sequence[Passage]], Vectors]:
+    def of(alarming: Sequence[Passage]) -> Vectors:
+        raw = ENCODER.encode([passage.text for passage in (*alarming, *calm)], "query")
+        return centred(raw, raw.mean(axis=0))
+
+    return of
+
+
+def fitted(data: Path, examples: Sequence[Labelled] = ALARMING, calm: Sequence[Passage] = CALM, name: str = "a") -> int:
     """How many fits are kept after one is asked for."""
-    raw = ENCODER.encode([passage.text for passage in (*alarming, *calm)], "query")
-    fits.danger(alarming, calm, centred(raw, raw.mean(axis=0)), name, data)
+    fits.danger(examples, calm, near(calm), name, data)
     return len(list((data / "fits" / "danger").glob("*")))
 
 
@@ -50,11 +60,10 @@ def test_another_example_and_another_encoder_do(tmp_path: Path) -> None:
 
 
 def test_a_fit_taken_again_scores_as_before(tmp_path: Path) -> None:
-    raw = ENCODER.encode([passage.text for passage in (*ALARMING, *CALM)], "query")
-    near = centred(raw, raw.mean(axis=0))
-    models = [fits.danger(ALARMING, calm, near, "a", tmp_path).model for calm in (CALM, edited(1))]
+    models = [fits.danger(ALARMING, calm, near(calm), "a", tmp_path).model for calm in (CALM, edited(1))]
 
-    one, two = (model.scores("не хочу жить", "ru", near[:1]) for model in models)
+    vector = near(CALM)(danger_passages(ALARMING))[:1]
+    one, two = (model.scores("не хочу жить", "ru", vector) for model in models)
     assert np.array_equal(one, two)
 
 

@@ -169,8 +169,8 @@ def test_progress_is_told_step_by_step_to_the_end(built: Built, tmp_path: Path) 
         built.root, EXAMPLES, LettersEncoder(), tmp_path, lambda step, done, total: told.append((step, done, total))
     )
 
-    assert list(dict.fromkeys(step for step, _, _ in told)) == ["encoding", "fitting"]
-    for step in ("encoding", "fitting"):
+    assert list(dict.fromkeys(step for step, _, _ in told)) == ["encoding", "fitting", "danger"]
+    for step in ("encoding", "fitting", "danger"):
         rows = [(done, total) for name, done, total in told if name == step]
         assert rows == sorted(rows)
         assert rows[-1][0] == rows[-1][1]

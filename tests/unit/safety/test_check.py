@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import pytest
@@ -14,7 +14,7 @@ from bot.retrieval.folder import Knowledge
 from bot.retrieval.limits import Limits
 from bot.retrieval.problems import Problem
 from bot.retrieval.questions import Labelled
-from bot.retrieval.redflags import RedFlags, Sign, Softener, parse_red_flags
+from bot.retrieval.redflags import DangerKind, RedFlags, Sign, Softener, parse_red_flags
 from bot.retrieval.writing import Reading
 from bot.safety.check import check_lists, check_nets
 from tests.examples import ScriptedLibrary, whole_knowledge
@@ -197,7 +197,7 @@ class Listening(ScriptedLibrary):
     def listens(self) -> bool:
         return self._listens
 
-    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0, hints: Collection[DangerKind] = ()) -> Suspicion | None:
         return Suspicion("emergency", "breathing", 0.9) if reading.text in self._hears else None
 
 

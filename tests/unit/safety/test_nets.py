@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from bot.retrieval.danger import Suspicion
+from bot.retrieval.redflags import DangerKind
 from bot.retrieval.writing import Reading
 from bot.safety import nets
 from bot.safety.nets import CLOSER, MOST_SENTENCES, PART_TIMES, STORY_TIMES, WORD_TIMES
@@ -21,13 +24,15 @@ class Listening(ScriptedLibrary):
         super().__init__()
         self.hears = hears
         self.put: list[tuple[str, float]] = []
+        self.hints: set[DangerKind] = set()
 
     @property
     def listens(self) -> bool:
         return True
 
-    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0, hints: Collection[DangerKind] = ()) -> Suspicion | None:
         self.put.append((reading.text, times))
+        self.hints |= set(hints)
         return next((heard for word, heard in self.hears.items() if word in reading.text), None)
 
 
@@ -119,3 +124,18 @@ def test_a_command_without_words_is_not_put(watch: Watch, words: str) -> None:
 
     assert alarms(watch, library, "/start duration", words) == []
     assert library.put == []
+
+
+def test_what_the_first_net_is_not_sure_of_makes_the_second_listen_for_it(watch: Watch) -> None:
+    library = Listening()
+
+    assert alarms(watch, library, "не могу дышать") == []
+    assert library.hints == {"emergency"}
+
+
+def test_a_message_that_names_no_danger_gives_no_hint(watch: Watch) -> None:
+    library = Listening()
+
+    alarms(watch, library, "сколько держится эффект")
+
+    assert library.hints == set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import count
@@ -20,6 +20,7 @@ from bot.dialogue.project import load_project
 from bot.messages import Alert, ChatId, ChatState, Edit, Incoming, Kind, Lang, Leaving, Outcome, Reply
 from bot.retrieval.danger import Suspicion
 from bot.retrieval.library import Library
+from bot.retrieval.redflags import DangerKind
 from bot.retrieval.writing import Reading
 from bot.wording import Phrase
 from tests.examples import NOON, ScriptedLibrary
@@ -93,7 +94,7 @@ class ListeningLibrary(ScriptedLibrary):
     def listens(self) -> bool:
         return self._listens
 
-    def suspects(self, reading: Reading, *, times: float = 1.0) -> Suspicion | None:
+    def suspects(self, reading: Reading, *, times: float = 1.0, hints: Collection[DangerKind] = ()) -> Suspicion | None:
         if reading.text == UNSURE:
             return Suspicion("emergency", "breathing", 0.9)
         return Suspicion("crisis", "suicide", 0.9) if reading.text == HIDDEN else None
