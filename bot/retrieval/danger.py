@@ -1,7 +1,7 @@
 """The second net: how near a message is to examples of danger, by meaning and by letters.
 
 It may only raise an alarm, never lower one. Without an encoder it does not exist: the first net then stands alone, and
-hears phrases (`alone` in red_flags.yml) that it leaves to this one otherwise.
+alarms by phrases (`alone` in red_flags.yml) that are only hints to this one otherwise.
 """
 
 from __future__ import annotations

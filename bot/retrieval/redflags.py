@@ -27,7 +27,8 @@ _LINE_KEYS = {"id", "number", "hours", "source", "checked_on", "checked_by"}
 class Sign:
     """One sign of danger: its phrases, and those that mean something else in the same sentence (`unless`).
 
-    `alone` are phrases too often harmless to alarm where the second net listens as well; without it they do.
+    `alone` are phrases too often harmless to alarm where the second net listens as well: they are hints to it, and
+    alarms without it.
     """
 
     id: str
