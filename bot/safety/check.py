@@ -38,15 +38,19 @@ def _problems(knowledge: Knowledge, served: RedFlags | None) -> Iterator[Problem
     for sign in knowledge.red_flags.signs:
         if sign.source not in knowledge.sources:
             yield Problem("red_flags.yml", 0, f"the source `{sign.source}` of {sign.id} is not in sources.yml")
-    if served is not None and asdict(served) == asdict(knowledge.red_flags):
+    if not changed(knowledge, served):
         return
     try:
-        Watch(knowledge.red_flags)
+        watch = Watch(knowledge.red_flags)
     except ValueError as error:
         yield Problem("red_flags.yml", 0, str(error))
         return
-    if served is not None:
-        yield from (_missed(phrase) for phrase in _lost(knowledge, served, alone=True))
+    yield from (_missed(phrase) for phrase in _lost(knowledge, served, watch, alone=True))
+
+
+def changed(knowledge: Knowledge, served: RedFlags | None) -> bool:
+    """Whether the list is another than the one in use until now."""
+    return served is None or asdict(served) != asdict(knowledge.red_flags)
 
 
 def check_nets(knowledge: Knowledge, served: RedFlags | None, library: Library) -> list[Problem]:
@@ -55,10 +59,10 @@ def check_nets(knowledge: Knowledge, served: RedFlags | None, library: Library) 
     Args:
         library: the new version; without an encoder the list stands alone, and `check_lists` has judged it.
     """
-    if served is None or not library.listens or asdict(served) == asdict(knowledge.red_flags):
+    if not library.listens or not changed(knowledge, served):
         return []
     watch = Watch(knowledge.red_flags, library.ordinary, library.forms)
-    lost = _lost(knowledge, served, alone=False)
+    lost = _lost(knowledge, served, Watch(knowledge.red_flags), alone=False)
     return [_missed(phrase) for phrase in lost if _kind(phrase) not in _heard(watch, library, phrase.text)]
 
 
@@ -66,13 +70,14 @@ def _heard(watch: Watch, library: Library, text: str) -> set[str]:
     return {alarm.kind for alarm in nets.alarms(watch, library, text, text, library.read, closely=False)}
 
 
-def _lost(knowledge: Knowledge, served: RedFlags, *, alone: bool) -> Iterator[Labelled]:
+def _lost(knowledge: Knowledge, served: RedFlags | None, watch: Watch, *, alone: bool) -> Iterator[Labelled]:
     """The labelled dangers that the list of before catches and the new one misses, beside a second net or alone."""
+    if served is None:
+        return
     try:
         before = Watch(served)
     except ValueError:
         return  # written for an older program: there is nothing to hold the new list against
-    watch = Watch(knowledge.red_flags)
     for phrase in knowledge.danger_phrases:
         caught, now = ({alarm.kind for alarm in one.alarms(phrase.text, alone=alone)} for one in (before, watch))
         if _kind(phrase) in caught - now:

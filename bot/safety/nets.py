@@ -29,13 +29,14 @@ def alarms(
         read: cleans a text and decides its language.
         closely: the chat is in care mode.
     """
-    heard = watch.hear(text, alone=not library.listens)
-    if any(alarm.kind != "urgent" for alarm in heard.alarms):
+    heard = watch.hear(text)
+    sure = heard.alarms(alone=not library.listens)
+    if any(alarm.kind != "urgent" for alarm in sure):
         # Where there is danger, what the list is less sure of counts as well.
-        return watch.alarms(text, alone=True)
+        return heard.alarms(alone=True)
     # The second net may find something graver beside a sign that can wait until the evening, never less.
     suspected = _suspected(library, words, read, heard, times=CLOSER if closely else 1.0)
-    return [one for one in suspected if not heard.alarms or one.kind != "urgent"] + heard.alarms
+    return [one for one in suspected if not sure or one.kind != "urgent"] + sure
 
 
 def _suspected(

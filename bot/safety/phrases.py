@@ -344,11 +344,11 @@ def _rows(
 def read(text: str, vocabulary: Vocabulary) -> list[Message]:
     """A message as typed, and as typed with the other keyboard layout on, if it could have been."""
     plain = clean(text).lower().replace("ё", "е")
-    typed = [plain]
     known = [vocabulary.is_ordinary(word) for word in _LONG.findall(plain[:_KNOWN_WITHIN])]
     if 2 * sum(known) > len(known):
         # Words of the language are typed as they are meant.
         return [_message(plain, vocabulary)]
+    typed = [plain]
     latin, cyrillic = len(_LATIN.findall(plain[:4096])), len(_CYRILLIC.findall(plain[:4096]))
     if latin > 2 and not cyrillic:
         typed.append(other_layout(plain, "ru").replace("ё", "е"))

@@ -34,15 +34,31 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the list makes of a message: its alarms, gravest kind first, one per kind and reply.
+    """What the list makes of a message: every danger it names, each with whether its phrase is sure.
 
-    `hints` are the kinds of danger that phrases too often harmless to alarm name. `story`: the message is long and
-    nothing in it is said to us, as in a review or a page of a book.
+    A phrase that is too often harmless (`alone`) is not. `story`: the message is long and nothing in it is said to us,
+    as in a review or a page of a book.
     """
 
-    alarms: list[Alarm]
-    hints: frozenset[DangerKind]
+    named: tuple[tuple[Alarm, bool], ...]
     story: bool
+
+    def alarms(self, *, alone: bool = False) -> list[Alarm]:
+        """Gravest kind first, one per kind and reply.
+
+        Args:
+            alone: no second net listens, so what is not sure counts as well.
+        """
+        found: dict[tuple[DangerKind, str], Alarm] = {}
+        for alarm, sure in self.named:
+            if sure or alone:
+                found.setdefault((alarm.kind, alarm.reply), alarm)
+        return sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind))
+
+    @property
+    def hints(self) -> frozenset[DangerKind]:
+        """The kinds of danger that are named without being sure."""
+        return frozenset(alarm.kind for alarm, sure in self.named if not sure)
 
 
 class Watch:
@@ -101,28 +117,18 @@ class Watch:
         self._vocabulary.expand()
 
     def alarms(self, text: str, *, alone: bool = False) -> list[Alarm]:
-        """The alarms of `hear`."""
-        return self.hear(text, alone=alone).alarms
+        """Every danger that a text names; see `Heard.alarms`."""
+        return self.hear(text).alarms(alone=alone)
 
-    def hear(self, text: str, *, alone: bool = False) -> Heard:
-        """Read a message.
-
-        Args:
-            alone: no second net listens, so the phrases that it would spare are heard as well.
-        """
-        found: dict[tuple[DangerKind, str], Alarm] = {}
-        hints: set[DangerKind] = set()
+    def hear(self, text: str) -> Heard:
+        """Read a message."""
+        named: list[tuple[Alarm, bool]] = []
         story = len(text.split()) > STORY_FROM
         for message in read(text, self._vocabulary):
             signs, addressed = self._named(message)
             story &= not addressed
-            for sign, sure in signs:
-                if sure or alone:
-                    found.setdefault((sign.kind, sign.reply), Alarm(sign.kind, sign.id, sign.reply))
-                else:
-                    hints.add(sign.kind)
-        alarms = sorted(found.values(), key=lambda alarm: KINDS.index(alarm.kind))
-        return Heard(alarms, frozenset(hints), story)
+            named += [(Alarm(sign.kind, sign.id, sign.reply), sure) for sign, sure in signs]
+        return Heard(tuple(named), story)
 
     def _named(self, message: Message) -> tuple[list[tuple[Sign, bool]], bool]:
         """The signs that a message names, less those that its sentence takes back; and whether it is said to us.
