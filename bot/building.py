@@ -14,6 +14,7 @@ from bot.retrieval import known_vectors, version
 from bot.retrieval.danger import danger_passages
 from bot.retrieval.folder import Knowledge
 from bot.retrieval.problems import Problem
+from bot.retrieval.vectors import vector_key, vectors_of
 from bot.safety.check import changed, check_lists, check_nets
 from bot.settings import Settings
 
@@ -59,8 +60,8 @@ def keep_vectors(settings: Settings, knowledge: Knowledge) -> Path:
     encoder = load_encoder(settings.encoder, os.cpu_count() or 1)
     if encoder is None:
         raise EncoderUnavailable("ENCODER=none makes no vectors; unset it.")
-    found = {version.vector_key(row): row for row in danger_passages(knowledge.danger_examples)}
-    made = version.vectors(list(found.values()), encoder, settings.data_dir, lambda *_: None, settings.knowledge_dir)
+    found = {vector_key(row): row for row in danger_passages(knowledge.danger_examples)}
+    made = vectors_of(list(found.values()), encoder, settings.data_dir, lambda *_: None, settings.knowledge_dir)
     assert made is not None
     return known_vectors.write(settings.knowledge_dir, encoder.name, dict(zip(found, made, strict=True)))
 

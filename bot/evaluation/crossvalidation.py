@@ -19,6 +19,7 @@ from bot.retrieval.folder import Knowledge
 from bot.retrieval.lexical import Forms
 from bot.retrieval.library import Library
 from bot.retrieval.questions import OUTSIDE, Labelled
+from bot.retrieval.vectors import vectors_of
 from bot.retrieval.writing import essence, shorten
 
 Progress = Callable[[str, int, int], None]
@@ -121,7 +122,7 @@ def _library_without(
         if passage.kind != "title" or member_of(passage.lang, passage.text) not in gone
     ]
     calibration = version.calibration_passages(knowledge)
-    raw = version.vectors([*found, *calibration], encoder, data_dir, lambda *_: None)
+    raw = vectors_of([*found, *calibration], encoder, data_dir, lambda *_: None)
     fitted, _ = fit(found, calibration, raw)
     return Library(
         version="cross-validation",
@@ -150,7 +151,7 @@ def _remembering(
     knowledge: Knowledge, examples: Sequence[version.Example], encoder: Encoder | None, data_dir: Path
 ) -> Encoder | None:
     everything = [*version.all_passages(knowledge, examples), *version.calibration_passages(knowledge)]
-    raw = version.vectors(everything, encoder, data_dir, lambda *_: None)
+    raw = vectors_of(everything, encoder, data_dir, lambda *_: None)
     return None if encoder is None or raw is None else _Remembering(encoder, everything, raw)
 
 

@@ -15,7 +15,8 @@ from bot.ports import Vectors
 from bot.retrieval.articles import Passage
 from bot.retrieval.questions import Labelled
 from bot.retrieval.redflags import KINDS, DangerKind
-from bot.retrieval.topics import Solution, TopicModel, fit_topics
+from bot.retrieval.ridge import Solution, fit_topics
+from bot.retrieval.topics import TopicModel
 from bot.retrieval.writing import clean, essence, questions
 
 # The label of everything that raises nothing.

@@ -23,9 +23,10 @@ from bot.retrieval.confidence import Confidence
 from bot.retrieval.danger import DangerModel, danger_passages, fit_danger
 from bot.retrieval.evidence import Fitted, Index
 from bot.retrieval.questions import Labelled
+from bot.retrieval.ridge import Solution
 from bot.retrieval.sealing import FORMAT, is_whole, seal
 from bot.retrieval.semantic import centred
-from bot.retrieval.topics import Solution, TopicModel
+from bot.retrieval.topics import TopicModel
 
 # Share of the harmless questions that a fit of the second net must have in common with the library to be taken for it.
 _SAME_CALM = 0.99

@@ -13,8 +13,8 @@ from bot.retrieval.articles import Passage
 from bot.retrieval.confidence import Judged
 from bot.retrieval.evidence import Fitted, Index
 from bot.retrieval.lexical import words
+from bot.retrieval.ridge import Solution, fit_topics
 from bot.retrieval.semantic import centred
-from bot.retrieval.topics import Solution, fit_topics
 from bot.retrieval.writing import TEXT_LIMIT, shorten
 
 Progress = Callable[[str, int, int], None]

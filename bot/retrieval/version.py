@@ -2,7 +2,7 @@
 
 DATA_DIR/library/<hash>/   manifest.json, content.json, index (BM25, vectors, topic model)
 DATA_DIR/library/current   the hash of the version that is served
-DATA_DIR/vectors/          vectors by text, so that an edit encodes only what changed
+DATA_DIR/vectors/          see `bot.retrieval.vectors`
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bot.errors import EncoderMismatch, KnowledgeError, StorageError, VersionError
 from bot.messages import LANGS, Lang
 from bot.ports import Encoder, Vectors
-from bot.retrieval import fits, known_vectors
+from bot.retrieval import fits
 from bot.retrieval.articles import Article, Passage, digest, passages
 from bot.retrieval.catalogue import parse_catalogue
 from bot.retrieval.check import check
@@ -44,6 +43,7 @@ from bot.retrieval.redflags import RedFlags, parse_red_flags
 from bot.retrieval.references import parse_sources
 from bot.retrieval.sealing import FORMAT, is_whole, manifest_of, seal, verify
 from bot.retrieval.semantic import centred
+from bot.retrieval.vectors import vectors_of
 from bot.retrieval.writing import Tongues, essence, ordinary_words, without_latin
 
 NO_ENCODER = "none"
@@ -59,8 +59,6 @@ _KEPT_FILES = (
 )
 # Older versions kept beside the one that is served, so that a running process never loses the files it reads.
 _KEPT = 3
-# Vectors kept beside those that the folder brings, the last ones; 1.5 KB each.
-_MOST_CACHED = 60_000
 # A build takes minutes: what it leaves behind is nobody's after this many seconds.
 _ABANDONED_S = 24 * 3600
 
@@ -244,7 +242,7 @@ def _write(
 ) -> None:
     found = all_passages(knowledge, examples)
     held_out = calibration_passages(knowledge)
-    raw = vectors([*found, *held_out], encoder, data_dir, progress, root)
+    raw = vectors_of([*found, *held_out], encoder, data_dir, progress, root)
     running = encoder.name if encoder else NO_ENCODER
     fitted = fits.topics(found, held_out, raw, running, data_dir, progress)
     fitted.index.save(folder)
@@ -256,7 +254,9 @@ def _write(
 
         def near(alarming: Sequence[Passage]) -> Vectors:
             """Vectors of the examples and of all that is harmless; not needed where nothing is fitted."""
-            new = vectors(alarming, encoder, data_dir, lambda _, done, all_of: progress("danger", done, all_of), root)
+            new = vectors_of(
+                alarming, encoder, data_dir, lambda _, done, all_of: progress("danger", done, all_of), root
+            )
             assert new is not None
             return centred(np.concatenate([new, harmless]), centre)
 
@@ -320,55 +320,6 @@ def tongues(knowledge: Knowledge, examples: Sequence[Example] = ()) -> Tongues:
     for example in examples:
         texts[example.lang].append(without_latin(example.text) if example.lang == "ru" else example.text)
     return Tongues.fit(texts)
-
-
-def vectors(
-    found: Sequence[Passage], encoder: Encoder | None, data_dir: Path, progress: Progress, root: Path | None = None
-) -> Vectors | None:
-    """Vectors of all passages; only texts never encoded before are encoded now.
-
-    Args:
-        root: the knowledge folder, which may bring vectors with it.
-    """
-    if encoder is None:
-        return None
-    from bot.retrieval.fitting import encode
-
-    cache = data_dir / "vectors" / f"{digest(encoder.name)}.npz"
-    brought = {} if root is None else known_vectors.read(root, encoder.name)
-    known = {**_read_cache(cache), **brought}
-    keys = [vector_key(passage) for passage in found]
-    missing = {key: passage for key, passage in zip(keys, found, strict=True) if key not in known}
-    todo = list(missing.items())
-    for start in range(0, len(todo), 64):
-        progress("encoding", start, len(todo))
-        part = todo[start : start + 64]
-        new = encode([passage for _, passage in part], encoder)
-        assert new is not None
-        known.update({key: vector for (key, _), vector in zip(part, new, strict=True)})
-    progress("encoding", len(todo), len(todo))
-    if todo:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        # What other calls had encoded stays: examples of danger are encoded apart from questions.
-        used = [key for key in known if key not in brought][-_MOST_CACHED:]
-        with tempfile.NamedTemporaryFile(dir=cache.parent, delete=False, suffix=".npz") as file:
-            np.savez(file, keys=np.array(used), vectors=np.stack([known[key] for key in used]))
-        os.replace(file.name, cache)
-    return np.stack([known[key] for key in keys])
-
-
-def vector_key(passage: Passage) -> str:
-    """What a passage's vector is known by: its text, and whether it is asked or told."""
-    return digest(f"{passage.kind in ('title', 'paragraph')}\0{passage.text}")
-
-
-def _read_cache(path: Path) -> dict[str, Any]:
-    """Vectors by key; a cache that can't be read is an empty one."""
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            return dict(zip(arrays["keys"].tolist(), arrays["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):  # RuntimeError: odd bits in its head
-        return {}
 
 
 def _plain(article: Article) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from bot.retrieval import version
 from bot.retrieval.articles import Passage
 from bot.retrieval.fitting import answerable
 from bot.retrieval.folder import read_folder
+from bot.retrieval.ridge import fit_topics
 from bot.retrieval.semantic import centred
-from bot.retrieval.topics import TopicModel, fit_topics
+from bot.retrieval.topics import TopicModel
 from bot.retrieval.writing import essence
 from tests.conftest import DATA_DIR, _locked_build
 from tests.examples import KNOWLEDGE, ROOT

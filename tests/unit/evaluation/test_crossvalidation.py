@@ -17,7 +17,7 @@ from bot.retrieval.families import families
 from bot.retrieval.fitting import encode
 from bot.retrieval.folder import Knowledge, read_folder
 from bot.retrieval.library import Library
-from bot.retrieval.topics import Solution
+from bot.retrieval.ridge import Solution
 from bot.retrieval.writing import Tongues
 from tests.examples import LettersEncoder
 

