@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from bot.messages import LANGS, Lang
 from bot.retrieval.lexical import Forms
 from bot.retrieval.redflags import KINDS, DangerKind, RedFlags, Sign
-from bot.safety.phrases import Book, Match, Message, Phrase, Vocabulary, parse, read
+from bot.safety.phrases import Book, Match, Message, Phrase, parse, read
 from bot.safety.spelling import CYRILLIC, key, letters, sound
+from bot.safety.vocabulary import Vocabulary
 
 # How many words before a word of danger a "not" still takes it back: «не очень трудно», "no real trouble".
 _NEGATED_WITHIN = 2

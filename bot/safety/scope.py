@@ -8,7 +8,8 @@ from __future__ import annotations
 from bot.messages import LANGS
 from bot.retrieval.lexical import Forms
 from bot.retrieval.limits import Limit, Limits
-from bot.safety.phrases import Book, Phrase, Vocabulary, parse, read
+from bot.safety.phrases import Book, Phrase, parse, read
+from bot.safety.vocabulary import Vocabulary
 
 
 class Scope:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.messages import Lang
-from bot.safety.phrases import GAP, Book, Vocabulary, parse, read
+from bot.safety.phrases import GAP, Book, parse, read
 from bot.safety.spelling import key
+from bot.safety.vocabulary import Vocabulary
 
 FILLERS: Mapping[Lang, tuple[str, ...]] = {"ru": ("я", "мне", "очень", "и"), "en": ("i", "really", "to", "my")}
 
