@@ -79,8 +79,10 @@ def follow_up(library: Library, reading: Reading, alone: Found, topic: str | Non
     if in_mood and _STOPS.search(reading.text) and library.article(_MOOD_STOP, reading.lang) is not None:
         return _decided(alone, Decision("answer", (_MOOD_STOP,), LIKELY_ENOUGH))
     with_topic = library.find(Reading(reading.lang, f"{article.title}: {rest}"))
-    course = topic in _LASTS and _COURSE.search(reading.text) is not None
-    elaborates = _ELABORATES.match(reading.text) is not None and not _stands_alone(alone, topic)
+    sure = _stands_alone(alone, topic)
+    # «сколько стоит?» begins as «сколько пройдёт?» does.
+    course = topic in _LASTS and _COURSE.search(reading.text) is not None and (about_time or not sure)
+    elaborates = _ELABORATES.match(reading.text) is not None and not sure
     if with_topic.decision.kind == "answer" and (course or elaborates):
         return with_topic
     if alone.decision.kind == "answer":

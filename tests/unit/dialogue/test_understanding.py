@@ -255,6 +255,14 @@ def test_how_long_after_a_side_effect_asks_about_the_side_effect() -> None:
     assert topics(understood(library, "и надолго?", topic="drooping-eyelid")) == ("drooping-eyelid",)
 
 
+def test_how_much_after_a_side_effect_asks_about_the_price() -> None:
+    library = ScriptedLibrary(
+        {"сколько стоит": {"price": 0.98}, f"{title('side-effects')}: сколько стоит": {"side-effects": 0.9}}
+    )
+
+    assert topics(understood(library, "сколько стоит", topic="side-effects")) == ("price",)
+
+
 @pytest.mark.parametrize(("count", "follows"), [(FOLLOW_UP_WORDS, True), (FOLLOW_UP_WORDS + 1, False)])
 def test_a_follow_up_is_short(count: int, follows: bool) -> None:
     rest = " ".join(["если", "потом", "тоже", "самое", "опять", "будет", "снова"][: count - 1])
