@@ -11,8 +11,24 @@ from bot.dialogue.followup import wants_button
 from bot.dialogue.project import Project
 from bot.dialogue.typed import typed
 from bot.dialogue.understanding import Asked, chosen, understand
-from bot.messages import CARE_LASTS, LANGS, Alert, ChatState, Effect, Incoming, Key, Kind, Lang, Outcome, Reply
+from bot.messages import (
+    CARE_LASTS,
+    LANGS,
+    Alert,
+    ChatState,
+    Effect,
+    Erase,
+    Incoming,
+    Key,
+    Kind,
+    Lang,
+    Outcome,
+    Reply,
+    ShowData,
+    Unanswered,
+)
 from bot.ports import Clock
+from bot.privacy import mask
 from bot.replies import Replies, Shows, care_stamp
 from bot.retrieval.confidence import INTENT
 from bot.retrieval.lexical import Forms
@@ -219,7 +235,7 @@ class _Turn:
             return self.outcome(replies, offered=last.topics, offered_question=text, offered_at=self.now, unknowns=0)
         if last.kind is not Kind.UNKNOWN:
             return self.outcome(replies, unknowns=0)
-        return self.outcome(replies, unknowns=self.state.unknowns + 1)
+        return self.outcome(replies, effects=[Unanswered(mask(text))], unknowns=self.state.unknowns + 1)
 
     def refused(self, limit: Limit, text: str) -> Outcome:
         """Say what can't be done and why, and name the general article where there is one."""
@@ -284,17 +300,35 @@ class _Turn:
             return self.say(Kind.CHAT, Phrase.LANGUAGE_SET)
         if payload == "none":
             reply = self.replies.unknown(None, self.state.offered, self.state.unknowns, 0.0)
-            return self.outcome([reply], unknowns=self.state.unknowns + 1, **settled)
+            asked = self.state.offered_question
+            effects = [Unanswered(mask(asked))] if asked else []
+            return self.outcome([reply], effects=effects, unknowns=self.state.unknowns + 1, **settled)
         if payload == "start":
             return self.outcome([self.replies.say(Kind.CHAT, Phrase.START)], unknowns=0, **settled)
+        if payload == "forget:yes":
+            return self.forgotten()
         plain = {
+            "privacy": lambda: self.replies.privacy(),
+            "forget": lambda: self.replies.forget(),
+            "forget:no": lambda: self.replies.privacy(),
             "help": lambda: self.replies.say(Kind.CHAT, Phrase.HELP),
             "topics": lambda: self.replies.categories(),
             "language": lambda: self.replies.languages(),
             "human": lambda: self.replies.human(1.0),
             "book": lambda: self.replies.booking(1.0),
         }
+        if payload == "mydata":
+            return self.outcome([self.replies.say(Kind.CHAT, Phrase.MYDATA)], effects=[ShowData()])
         return self.outcome([plain[payload]()]) if payload in plain else self.say(Kind.UNKNOWN, Phrase.OLD_BUTTON)
+
+    def forgotten(self) -> Outcome:
+        """Everything goes but the language of this reply, and the care that a recent danger still asks for."""
+        kept = self.state if self.caring else ChatState()
+        state = ChatState(
+            language=self.lang, care_until=kept.care_until, care_for=kept.care_for, owner=self.state.owner
+        )
+        reply = self.replies.forgotten(in_care=self.caring)
+        return Outcome(state, (reply,), (Erase(),), language=self.lang)
 
     def care(self, step: str) -> Outcome:
         """One check, then the patient's own word ends care mode; "not safe" gives the danger reply again."""

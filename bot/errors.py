@@ -6,7 +6,9 @@ MimikaError
 +-- VersionError          a library version is missing or damaged
 |    +-- EncoderMismatch  it was built with another encoder
 +-- EncoderUnavailable    the encoder can't be loaded on this machine
-+-- StorageError          a folder can't be written
++-- StorageError          a folder can't be written, or the database can't be used as it is
+|    +-- DatabaseUnreachable  the database is down, full or locked; trying again may help
++-- TurnLost              another worker has done or taken over this turn
 +-- BadLine               a line given to `ask --jsonl` is not valid
 +-- TelegramError         Telegram refuses the token
 """
@@ -60,6 +62,16 @@ class EncoderUnavailable(MimikaError):
 
 class StorageError(MimikaError):
     pass
+
+
+class DatabaseUnreachable(StorageError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database can't be used now ({reason}); see that it runs and has room.")
+        self.reason = reason
+
+
+class TurnLost(MimikaError):
+    """Nothing was written: the chat's state has changed, or the lease on it is no longer ours."""
 
 
 class BadLine(MimikaError):

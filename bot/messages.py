@@ -76,8 +76,6 @@ class Incoming:
     @property
     def turn(self) -> str:
         """The turn's id: the same for a repeated delivery, another one for each edit and each press."""
-        if self.press is not None:
-            return f"{self.message_id}+{self.press}@{self.at.timestamp():.3f}"
         return f"{self.message_id}~{self.at.timestamp():.3f}" if self.edited else self.message_id
 
 
@@ -145,11 +143,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A reply that takes the place of one sent earlier, `target`."""
+    """A reply that takes the place of one sent earlier, `target`; behind the `last` one earlier parts are removed."""
 
     target: Key
     reply: Reply
     key: Key = Key()
+    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +183,30 @@ class Alert:
     key: Key = Key()
 
 
+@dataclass(frozen=True, slots=True)
+class ShowData:
+    """The patient wants to see everything that is kept about them, as a file."""
+
+    key: Key = Key()
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """The patient wants everything erased that need not stay."""
+
+    key: Key = Key()
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question nobody answered, for the clinic to write an answer to; nothing in it names a person."""
+
+    question: str
+    key: Key = Key()
+
+
 Leaving = Reply | Edit | Document | Copy | StaffCard | Alert
-Effect = Document | Copy | StaffCard | Alert
+Effect = Document | Copy | StaffCard | Alert | ShowData | Erase | Unanswered
 
 # Raised when the fields of ChatState change their meaning: older states are then read anew.
 STATE_SCHEMA = 1

@@ -10,13 +10,14 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from bot.errors import KnowledgeError, MimikaError, VersionError
-from bot.ports import Encoder
+from bot.ports import Encoder, Publication
 from bot.retrieval import version
 from bot.retrieval.folder import files
 from bot.retrieval.library import Library
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 
 # How often the folder is looked at, in seconds. An edit must be live within 10 s and a build takes most of that.
 LOOK_EVERY = 0.5
+# How often a replica that does not build asks which version to serve, in seconds: it must follow within 5 s.
+FOLLOW_EVERY = 1.5
 
 
 class BuildFailed(MimikaError):
@@ -128,24 +131,57 @@ class Shelf:
             *(["--quiet"] if self._quiet else []),
         ]
 
-    async def watch(self) -> None:
-        """Look at the folder for ever; switch to each new version that builds, keep the old one where none does."""
+    async def watch(self, publication: Publication, builds: Callable[[], bool]) -> None:
+        """Look at the folder for ever; switch to each new version that builds, keep the old one where none does.
+
+        Args:
+            builds: whether this process is the one that builds and publishes; the others serve what it published.
+        """
         seen = await asyncio.to_thread(_state, self._root)
+        published = given_up = ""
+        followed = 0.0
         while True:
             await asyncio.sleep(LOOK_EVERY)
             now = await asyncio.to_thread(_state, self._root)
-            if now == seen:
-                continue
-            seen = now
             try:
-                await self._rebuild()
+                if builds():
+                    if now != seen:
+                        seen = now
+                        await self._rebuild()
+                    if published != self.library.version:
+                        await publication.publish(self.library.version)
+                        published = self.library.version
+                    continue
+                seen, published = now, ""
+                if time.monotonic() - followed >= FOLLOW_EVERY:
+                    followed = time.monotonic()
+                    wanted = await publication.current()
+                    if wanted is not None and wanted not in (self.library.version, given_up):
+                        given_up = wanted
+                        await self._follow(wanted)
             except KnowledgeError as error:
                 for problem in error.problems:
                     log.error("library_not_changed", problem=str(problem))
-            except MimikaError as error:
+            except (MimikaError, OSError) as error:
                 log.error("library_not_changed", problem=str(error))
-            except OSError as error:
-                log.error("library_not_changed", problem=str(error))
+
+    async def _follow(self, name: str) -> None:
+        """Serve the version that was published: from a shared folder, or built here if our files say the same.
+
+        Raises:
+            VersionError: our files are of another version.
+        """
+        try:
+            self._library = await asyncio.to_thread(self._load, name)
+            log.info("library_changed", version=name)
+            return
+        except VersionError:
+            await self._rebuild()
+        if self.library.version != name:
+            raise VersionError(
+                f"The library version {name} is served elsewhere, but the files here make {self.library.version}; "
+                "give every replica the same knowledge folder."
+            )
 
     async def _rebuild(self) -> None:
         child = await asyncio.create_subprocess_exec(

@@ -240,6 +240,21 @@ class Replies:
         buttons = (Button("Русский", "language:ru"), Button("English", "language:en"))
         return Reply(Kind.CHAT, self._words(Phrase.LANGUAGE), buttons)
 
+    def privacy(self) -> Reply:
+        """What is kept, why and how long, with the ways to see and erase it."""
+        buttons = (self._button(Phrase.BUTTON_MYDATA, "mydata"),)
+        return Reply(Kind.CHAT, self._words(Phrase.PRIVACY), buttons)
+
+    def forget(self) -> Reply:
+        """The one question before everything is erased."""
+        buttons = (self._button(Phrase.BUTTON_FORGET, "forget:yes"), self._button(Phrase.BUTTON_KEEP, "forget:no"))
+        return Reply(Kind.CHAT, self._words(Phrase.FORGET), buttons)
+
+    def forgotten(self, *, in_care: bool) -> Reply:
+        """What was erased, what had to stay, and why."""
+        stays = f"\n\n{self._words(Phrase.FORGOTTEN_IN_CARE)}" if in_care else ""
+        return Reply(Kind.CHAT, self._words(Phrase.FORGOTTEN).rstrip() + stays)
+
     def _with_notices(self, reply: Reply, topics: Iterable[str]) -> Reply:
         flags = {flag for topic in topics for flag in self._library.flags(topic)}
         if "urgent" in flags:

@@ -26,6 +26,9 @@ class Phrase(StrEnum):
     BUTTON_HUMAN = "buttons.human"
     BUTTON_BOOK = "buttons.book"
     BUTTON_TOPICS = "buttons.topics"
+    BUTTON_FORGET = "buttons.forget"
+    BUTTON_KEEP = "buttons.keep"
+    BUTTON_MYDATA = "buttons.mydata"
     BUTTON_NONE_OF_THESE = "buttons.none_of_these"
 
     START = "replies.start"
@@ -46,6 +49,12 @@ class Phrase(StrEnum):
     OLD_BUTTON = "replies.old_button"
     NOTHING_TO_READ = "replies.nothing_to_read"
     FAILED = "replies.failed"
+    LATE = "replies.late"
+    PRIVACY = "replies.privacy"
+    MYDATA = "replies.mydata"
+    FORGET = "replies.forget"
+    FORGOTTEN = "replies.forgotten"
+    FORGOTTEN_IN_CARE = "replies.forgotten_in_care"
     CONTACT = "replies.contact"
 
     OUTSIDE_COSMETOLOGY = "outside.cosmetology"
@@ -104,6 +113,9 @@ class Phrase(StrEnum):
     COMMAND_HELP = "commands.help"
     COMMAND_TOPICS = "commands.topics"
     COMMAND_LANGUAGE = "commands.language"
+    COMMAND_PRIVACY = "commands.privacy"
+    COMMAND_MYDATA = "commands.mydata"
+    COMMAND_FORGET = "commands.forget"
     PROFILE_DESCRIPTION = "profile.description"
     PROFILE_SHORT = "profile.short"
 

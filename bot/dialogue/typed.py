@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COMMANDS = frozenset({"start", "help", "topics", "language"})
+COMMANDS = frozenset({"start", "help", "topics", "language", "privacy", "mydata", "forget"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""The outbox towards Telegram: in order per chat, patient with limits and failures, never twice on purpose."""
+"""Empties the outbox towards Telegram: in order per chat, patient with limits and failures, never twice on purpose."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -18,96 +21,228 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramServerError,
 )
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, Message
+from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
+from bot.adapters.telegram.pace import Pace
 from bot.adapters.telegram.rendering import plain, render, rows
-from bot.messages import Button, ChatId, Edit, Leaving, Reply
-from bot.ports import Callbacks, MessageMap
+from bot.deliveries import Parcel
+from bot.errors import DatabaseUnreachable
+from bot.messages import Button, ChatId, Document, Edit, Kind, Reply
+from bot.ports import Clock, Lock, Meters, Outbox
+from bot.wording import Phrase, Wording
 
 T = TypeVar("T")
+# A chat's line: what goes ahead waits for nothing that doesn't.
+Line = tuple[ChatId, bool]
 log = structlog.get_logger()
 
-# Telegram allows about 30 messages a second per token; staying below leaves room for answers to presses.
-PER_SECOND = 25.0
-# How long a message that Telegram won't take is tried again, in seconds: an answer older than this helps nobody.
-TRIED_FOR = 900.0
+# How long a message that Telegram won't take is tried again: an answer older than this helps nobody.
+TRIED_FOR = timedelta(hours=24)
+# An answer that comes so late begins with an apology.
+LATE = timedelta(minutes=15)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+# Parcels held in memory at a time; the rest wait in the database.
+_AT_ONCE = 200
+# Calls to Telegram under way at the same time.
+_CALLS = 30
+_LOOK_EVERY = 1.0
+_DANGERS = frozenset({Kind.CRISIS, Kind.EMERGENCY, Kind.URGENT})
 
 
-class TelegramOutbox:
-    """Sends what turns produced: one sender per chat keeps the order, one pace for all keeps Telegram's limit.
+class Sender:
+    """Sends what waits, as long as the lock is ours.
 
-    In memory for now: what waits here is lost when the process is killed.
+    What can't be made exactly-once: if the process dies between Telegram's taking a message and our noting it, or if
+    a connection breaks after Telegram had acted, that one message is sent again. `make faults` measures how often.
+
+    Args:
+        limits: keep Telegram's limits; only tests and measurements do without.
     """
 
-    def __init__(self, bot: Bot, messages: MessageMap, callbacks: Callbacks) -> None:
-        self._bot, self._messages, self._callbacks = bot, messages, callbacks
-        # What waits by chat and by whether it goes ahead: two lines, each in order, and neither waits for the other.
-        self._waiting: dict[tuple[ChatId, bool], deque[tuple[Sequence[Leaving], str]]] = {}
-        self._senders: set[asyncio.Task[None]] = set()
-        self._next_send = 0.0
+    def __init__(
+        self,
+        bot: Bot,
+        outbox: Outbox,
+        lock: Lock,
+        meters: Meters,
+        clock: Clock,
+        wording: Callable[[], Wording],
+        *,
+        limits: bool = True,
+    ) -> None:
+        self._bot, self._outbox, self._lock = bot, outbox, lock
+        self._meters, self._clock, self._wording = meters, clock, wording
+        self._pace = Pace() if limits else None
+        self._calls = asyncio.Semaphore(_CALLS)
+        self._lines: dict[Line, deque[Parcel]] = {}
+        self._known: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
 
-    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False) -> None:
-        if not leaving:
-            return
-        if (chat_id, ahead) in self._waiting:
-            self._waiting[chat_id, ahead].append((leaving, cause))
-            return
-        self._waiting[chat_id, ahead] = deque([(leaving, cause)])
-        self._start(self._send_all(chat_id, ahead))
-
-    def _start(self, sending: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(sending)
-        self._senders.add(task)
-        task.add_done_callback(self._senders.discard)
+    async def run(self) -> None:
+        """Send until `stop` is called; waits for the lock, and again when it is lost."""
+        while not self._stopping.is_set():
+            await self._lock.acquire()
+            self._meters.sending(True)
+            log.info("sending")
+            try:
+                await self._send_waiting()
+            finally:
+                self._meters.sending(False)
+                await self._give_up_lines()
+            if not self._stopping.is_set():
+                log.warning("sender_lock_lost")
 
     async def drained(self) -> None:
-        """Wait until everything handed over is sent or given up."""
-        while self._senders:
-            await asyncio.wait(set(self._senders))
+        """Wait until nothing waits here or in the outbox, if we are the one that sends."""
+        while self._lock.held and (self._known or await self._outbox.waiting(self._known, 1)):
+            await asyncio.sleep(0.02)
 
-    async def _send_all(self, chat_id: ChatId, ahead: bool) -> None:
-        queue = self._waiting[chat_id, ahead]
-        while queue:
-            leaving, cause = queue[0]
-            await self._try_to_send(chat_id, leaving, cause, ahead)
-            queue.popleft()
-        del self._waiting[chat_id, ahead]
+    async def stop(self) -> None:
+        """Begin nothing new; wait for the calls under way. What still waits is sent after the next start."""
+        self._stopping.set()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+        await self._lock.release()
 
-    async def _try_to_send(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, ahead: bool) -> None:
-        try:
-            await self._send(chat_id, leaving, cause, ahead)
-        except TelegramForbiddenError:
-            log.info("patient_unreachable", chat=str(chat_id))
-        except TelegramAPIError as error:
-            log.error("reply_not_sent", chat=str(chat_id), cause=cause, error=type(error).__name__)
-        except Exception:
-            log.exception("sending_failed", chat=str(chat_id), cause=cause)
+    async def say(self, chat_id: ChatId, replies: Sequence[Reply]) -> bool:
+        """Send a danger's replies at once, with nothing stored and without buttons, which would need storing."""
+        for reply in replies:
+            for html, text in zip(render(reply.text), plain(reply.text), strict=True):
+                await self._with_fallback(
+                    html,
+                    text,
+                    lambda body, mode: self._bot.send_message(int(chat_id.chat), body, parse_mode=mode),
+                    int(chat_id.chat),
+                    ahead=True,
+                )
+        return True
 
-    async def _send(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, ahead: bool) -> None:
-        """Send the parts of one turn. Edits take over the messages of the earlier answer, in order."""
-        earlier = await self._messages.sent(chat_id, cause) if any(isinstance(one, Edit) for one in leaving) else []
-        free = [message_id for _, message_id in earlier]
-        for one in leaving:
-            reply = one.reply if isinstance(one, Edit) else one
-            if not isinstance(reply, Reply):
-                log.error("cannot_leave_here", chat=str(chat_id), value=type(one).__name__)
+    async def _send_waiting(self) -> None:
+        while self._lock.held and not self._stopping.is_set():
+            try:
+                parcels = await self._outbox.waiting(self._known, max(_AT_ONCE - len(self._known), 20))
+            except DatabaseUnreachable as error:
+                log.warning("outbox_unreachable", reason=error.reason)
+                await asyncio.sleep(_FIRST_PAUSE)
                 continue
-            pairs = list(zip(render(reply.text), plain(reply.text), strict=True))
-            for number, (html, text) in enumerate(pairs):
-                last = number == len(pairs) - 1
-                markup = await self._markup(chat_id, reply.buttons) if last else None
-                over = free.pop(0) if free else None
-                message_id = await self._deliver(chat_id, html, text, markup, over, ahead)
-                await self._messages.note(chat_id, cause, reply.key, message_id)
-        for message_id in free:
-            await self._quietly(self._bot.delete_message, int(chat_id.chat), int(message_id))
+            for parcel in parcels:
+                self._take(parcel)
+            if not parcels or len(self._known) >= _AT_ONCE:
+                await self._outbox.wait(_LOOK_EVERY)
+
+    def _take(self, parcel: Parcel) -> None:
+        line: Line = (parcel.chat_id, parcel.ahead)
+        self._known.add(parcel.id)
+        if line in self._lines:
+            self._lines[line].append(parcel)
+            return
+        self._lines[line] = deque([parcel])
+        task = asyncio.create_task(self._send_line(line))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _give_up_lines(self) -> None:
+        """The lock is gone, and another process may send now: forget what waits here, it stays in the database."""
+        for queue in self._lines.values():
+            while len(queue) > 1:
+                self._known.discard(queue.pop().id)
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _send_line(self, line: Line) -> None:
+        queue = self._lines[line]
+        try:
+            while queue and not self._must_stop:
+                await self._finish(queue[0])
+                self._known.discard(queue.popleft().id)
+        finally:
+            for parcel in queue:
+                self._known.discard(parcel.id)
+            del self._lines[line]
+
+    @property
+    def _must_stop(self) -> bool:
+        return self._stopping.is_set() or not self._lock.held
+
+    async def _finish(self, parcel: Parcel) -> None:
+        """Send one parcel, or record why not; an error of ours is recorded too, so that nothing is tried for ever."""
+        try:
+            result = await self._send(parcel)
+        except TelegramForbiddenError:
+            log.info("patient_unreachable", chat=str(parcel.chat_id))
+            result = "unreachable"
+        except TelegramAPIError as error:
+            self._meters.telegram_error(type(error).__name__)
+            log.error("reply_not_sent", chat=str(parcel.chat_id), cause=parcel.cause, error=type(error).__name__)
+            gave_up = isinstance(error, TelegramNetworkError | TelegramServerError | TelegramRetryAfter)
+            result = "gave_up" if gave_up else "refused"
+        except (_Stopped, DatabaseUnreachable):
+            return
+        except Exception:
+            log.exception("sending_failed", chat=str(parcel.chat_id), cause=parcel.cause)
+            result = "refused"
+        if result != "sent":
+            with contextlib.suppress(DatabaseUnreachable):
+                await self._persist(lambda: self._outbox.ended(parcel, result))
+        self._meters.delivery(result, (self._clock.now() - parcel.asked_at).total_seconds())
+
+    async def _send(self, parcel: Parcel) -> str:
+        leaving = parcel.leaving
+        if isinstance(leaving, Document):
+            await self._send_document(parcel, leaving)
+            return "sent"
+        reply = leaving.reply if isinstance(leaving, Edit) else leaving
+        if not isinstance(reply, Reply):
+            log.error("cannot_leave_here", chat=str(parcel.chat_id), value=type(reply).__name__)
+            return "refused"
+        reply = self._with_apology(parcel, reply)
+        earlier = await self._earlier(parcel) if isinstance(leaving, Edit) else {}
+        pairs = list(zip(render(reply.text), plain(reply.text), strict=True))
+        for number in range(parcel.pieces, len(pairs)):
+            last = number == len(pairs) - 1
+            html, text = pairs[number]
+            markup = self._markup(parcel.chat_id, reply.buttons) if last else None
+            over = earlier.get((reply.key.part, number))
+            message_id = await self._deliver(parcel, html, text, markup, over)
+            done = last and not isinstance(leaving, Edit)
+            await self._persist(lambda n=number, m=message_id, d=done: self._outbox.sent(parcel, n, m, last=d))  # type: ignore[misc]
+        if isinstance(leaving, Edit):
+            await self._remove_rest(parcel, leaving, earlier, len(pairs))
+            await self._persist(lambda: self._outbox.ended(parcel, "sent"))
+        return "sent"
+
+    async def _send_document(self, parcel: Parcel, document: Document) -> None:
+        file = BufferedInputFile(document.content, document.name)
+        chat = int(parcel.chat_id.chat)
+        call: Callable[[], Awaitable[Message]] = lambda: self._bot.send_document(  # noqa: E731
+            chat, file, caption=document.caption or None
+        )
+        sent = await self._patiently(call, chat, parcel.ahead, parcel)
+        await self._persist(lambda: self._outbox.sent(parcel, 0, str(sent.message_id), last=True))
+
+    async def _earlier(self, parcel: Parcel) -> dict[tuple[int, int], str]:
+        return await self._persist(lambda: self._outbox.earlier(parcel.chat_id, parcel.cause))
+
+    async def _remove_rest(self, parcel: Parcel, edit: Edit, earlier: dict[tuple[int, int], str], pieces: int) -> None:
+        """Take away what is left of an earlier answer that was longer."""
+        part = edit.reply.key.part
+        for (other, piece), message_id in earlier.items():
+            if (other == part and piece >= pieces) or (edit.last and other > part):
+                await self._quietly(self._bot.delete_message, int(parcel.chat_id.chat), int(message_id))
+                await self._persist(lambda m=message_id: self._outbox.removed(parcel.chat_id, m))  # type: ignore[misc]
+
+    def _with_apology(self, parcel: Parcel, reply: Reply) -> Reply:
+        """An answer that comes late says so first; what to do in danger is never put off by a word."""
+        if reply.kind in _DANGERS or self._clock.now() - parcel.asked_at < LATE:
+            return reply
+        return replace(reply, text=f"{self._wording()(parcel.language, Phrase.LATE)}\n\n{reply.text}")
 
     async def _deliver(
-        self, chat_id: ChatId, html: str, text: str, markup: InlineKeyboardMarkup | None, over: str | None, ahead: bool
+        self, parcel: Parcel, html: str, text: str, markup: InlineKeyboardMarkup | None, over: str | None
     ) -> str:
         """Send one message, or put it over an earlier one; returns its id."""
-        chat = int(chat_id.chat)
+        chat = int(parcel.chat_id.chat)
         if over is not None:
             try:
                 await self._with_fallback(
@@ -116,7 +251,9 @@ class TelegramOutbox:
                     lambda body, mode: self._bot.edit_message_text(
                         body, chat_id=chat, message_id=int(over), parse_mode=mode, reply_markup=markup
                     ),
-                    ahead,
+                    chat,
+                    ahead=parcel.ahead,
+                    parcel=parcel,
                 )
                 return over
             except TelegramBadRequest as error:
@@ -127,24 +264,35 @@ class TelegramOutbox:
             html,
             text,
             lambda body, mode: self._bot.send_message(chat, body, parse_mode=mode, reply_markup=markup),
-            ahead,
+            chat,
+            ahead=parcel.ahead,
+            parcel=parcel,
         )
         assert isinstance(sent, Message)
         return str(sent.message_id)
 
     async def _with_fallback(
-        self, html: str, text: str, call: Callable[[str, str | None], Awaitable[T]], ahead: bool
+        self,
+        html: str,
+        text: str,
+        call: Callable[[str, str | None], Awaitable[T]],
+        chat: int,
+        *,
+        ahead: bool,
+        parcel: Parcel | None = None,
     ) -> T:
         """Send as HTML; where Telegram can't parse it, once more as plain text."""
         try:
-            return await self._patiently(lambda: call(html, "HTML"), ahead)
+            return await self._patiently(lambda: call(html, "HTML"), chat, ahead, parcel)
         except TelegramBadRequest as error:
             if "can't parse entities" not in error.message:
                 raise
             log.error("markup_refused", length=len(html))
-            return await self._patiently(lambda: call(text, None), ahead)
+            return await self._patiently(lambda: call(text, None), chat, ahead, parcel)
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]], ahead: bool) -> T:
+    async def _patiently(
+        self, call: Callable[[], Awaitable[T]], chat: int, ahead: bool, parcel: Parcel | None = None
+    ) -> T:
         """Call until Telegram takes it; waits as long as it is told to, and longer each time it fails.
 
         A connection that broke after Telegram had acted can't be told from one that broke before: the message is
@@ -152,24 +300,49 @@ class TelegramOutbox:
         """
         began, pause = time.monotonic(), _FIRST_PAUSE
         while True:
-            if not ahead:
-                await self._pace()
+            if self._pace is not None and not ahead:
+                await self._sleep(self._pace.slot(chat, now := time.monotonic()) - now, parcel)
             try:
-                return await call()
+                async with self._calls:
+                    return await call()
             except TelegramRetryAfter as error:
                 wait = float(error.retry_after)
-            except (TelegramNetworkError, TelegramServerError):
-                if time.monotonic() - began > TRIED_FOR:
+            except (TelegramNetworkError, TelegramServerError) as error:
+                self._meters.telegram_error(type(error).__name__)
+                if time.monotonic() - began > TRIED_FOR.total_seconds():
                     raise
                 wait, pause = pause, min(pause * 2, _LONGEST_PAUSE)
             log.warning("telegram_made_us_wait", seconds=wait)
-            await asyncio.sleep(wait)
+            await self._sleep(wait, parcel)
 
-    async def _pace(self) -> None:
-        now = time.monotonic()
-        slot = max(now, self._next_send)
-        self._next_send = slot + 1 / PER_SECOND
-        await asyncio.sleep(slot - now)
+    async def _sleep(self, seconds: float, parcel: Parcel | None) -> None:
+        """Wait, unless we must stop: what is stored is then left for the next start.
+
+        Raises:
+            _Stopped: it was stored, and is not to be sent from here any more.
+        """
+        if seconds > 0:
+            if parcel is None:
+                await asyncio.sleep(seconds)
+            else:
+                try:
+                    async with asyncio.timeout(seconds):
+                        await self._stopping.wait()
+                except TimeoutError:
+                    pass
+        if parcel is not None and self._must_stop:
+            raise _Stopped
+
+    async def _persist(self, note: Callable[[], Awaitable[T]]) -> T:
+        """Note what has happened until the database takes it: it has happened, and must not happen again."""
+        while True:
+            try:
+                return await note()
+            except DatabaseUnreachable as error:
+                log.warning("outbox_unreachable", reason=error.reason)
+                if self._stopping.is_set():
+                    raise
+                await asyncio.sleep(_FIRST_PAUSE)
 
     async def _quietly(self, call: Callable[..., Awaitable[object]], *arguments: int) -> None:
         try:
@@ -177,17 +350,21 @@ class TelegramOutbox:
         except TelegramAPIError as error:
             log.info("bookkeeping_failed", error=type(error).__name__)
 
-    async def _markup(self, chat_id: ChatId, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+    def _markup(self, chat_id: ChatId, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
         if not buttons:
             return None
         return InlineKeyboardMarkup(
             inline_keyboard=[
                 [
                     InlineKeyboardButton(
-                        text=button.title, callback_data=await self._callbacks.keep(chat_id, button.payload)
+                        text=button.title, callback_data=self._outbox.callback(chat_id, button.payload)
                     )
                     for button in row
                 ]
                 for row in rows(buttons)
             ]
         )
+
+
+class _Stopped(Exception):
+    """The parcel stays in the outbox; nothing was sent of the piece under way."""
