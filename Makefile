@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: run setup test check evaluate bench clean
+.PHONY: run setup test check evaluate bench faults audit clean
 
 run: setup            ## start the bot; without BOT_TOKEN, the terminal chat
 	@$(BIN)/mimika run
@@ -27,6 +27,13 @@ evaluate: $(VENV)/dev.done ## how well questions are answered
 
 bench: $(VENV)/dev.done    ## how fast and how large
 	$(BIN)/mimika bench
+
+faults: $(VENV)/dev.done   ## processes killed at work: nothing lost, nothing twice; takes half an hour
+	$(BIN)/python -m tests.faults.kills --kills 200 --database sqlite
+	$(BIN)/python -m tests.faults.kills --kills 200 --database postgresql --replicas 3
+
+audit: $(VENV)/dev.done    ## known vulnerabilities of the default install
+	$(BIN)/python tests/audit.py
 
 clean:                ## forget the environment and everything built
 	rm -rf $(VENV) var

@@ -1,4 +1,4 @@
-"""The `mimika` commands: run, chat, ask, knowledge, actions, evaluate, bench."""
+"""The `mimika` commands: run, chat, ask, knowledge, actions, evaluate, bench, report."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ cli = typer.Typer(
 )
 knowledge = typer.Typer(no_args_is_help=True, help="The clinic's library: check, build, search, sign.")
 cli.add_typer(knowledge, name="knowledge")
+data_commands = typer.Typer(no_args_is_help=True, help="What is kept about patients: its keys.")
+cli.add_typer(data_commands, name="data")
 
 Language = Annotated[Literal["ru", "en"] | None, typer.Option(help="Answer in this language.")]
 
@@ -173,6 +175,35 @@ def vectors() -> None:
     print(keep_vectors(settings, read_or_raise(settings.knowledge_dir)))
 
 
+@data_commands.command()
+def key() -> None:
+    """Print a new key for DATA_KEYS."""
+    from bot.adapters.database.vault import new_key
+
+    print(new_key())
+
+
+@data_commands.command()
+def rotate() -> None:
+    """Seal everything kept with the first of DATA_KEYS; afterwards the others may go."""
+    import asyncio
+
+    from bot.adapters.database.data import rotate as seal_anew
+    from bot.adapters.database.opening import make_database
+    from bot.app import BOT_NAME
+    from bot.settings import load_settings
+
+    async def run() -> int:
+        database = make_database(load_settings(), BOT_NAME)
+        try:
+            await database.open()
+            return await seal_anew(database)
+        finally:
+            await database.close()
+
+    print(f"{asyncio.run(run())} values sealed with the first key")
+
+
 @cli.command()
 def actions(port: Annotated[int, typer.Option(help="Port of the action server.")] = 5055) -> None:
     """Serve the dialogue's actions to a Rasa server (rasa-sdk)."""
@@ -235,12 +266,24 @@ def evaluate(
 def bench(
     out: Annotated[Path | None, typer.Option(help="File for the figures as JSON.")] = None,
     cold: Annotated[bool, typer.Option(help="Also build with nothing known; takes minutes.")] = True,
+    load: Annotated[
+        int, typer.Option(min=0, help="Instead: so many turns under load, with Telegram's limits off.")
+    ] = 0,
+    postgresql: Annotated[str, typer.Option(help="With --load: an empty PostgreSQL database to measure too.")] = "",
+    replicas: Annotated[int, typer.Option(min=1, help="With --postgresql: how many processes share it.")] = 3,
 ) -> None:
-    """Measure start, reply times, memory and build time on one core."""
+    """Measure start, reply times, memory and build time on one core, or the bot under load."""
     from bot.bench import bench as measure
+    from bot.bench import bench_load
     from bot.settings import load_settings
 
-    measure(load_settings(), out, cold=cold)
+    settings = load_settings()
+    if load:
+        from bot.adapters.database.vault import new_key
+
+        bench_load(settings, load, postgresql=postgresql, key=new_key(), replicas=replicas)
+        return
+    measure(settings, out, cold=cold)
 
 
 def read_or_raise(root: Path) -> Knowledge:

@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from bot.adapters.memory import SystemClock
-from bot.app import App, build_app
+from bot.app import App, build_app, encoder_or_none
+from bot.load import QUESTIONS, Load, measure, telegram_server
 from bot.messages import ChatId, ChatState, Incoming
 from bot.ports import Encoder, TextKind, Vectors
 from bot.settings import Settings, load_settings
@@ -81,6 +82,54 @@ def bench(settings: Settings, out: Path | None, *, cold: bool = True) -> None:
     if out is not None:
         out.write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", encoding="utf-8")
         say.print(f"written to {out}")
+
+
+def bench_load(settings: Settings, turns: int, *, postgresql: str = "", key: str = "", replicas: int = 3) -> None:
+    """Measure the running bot under load, beside the encoder alone, and print a table.
+
+    Args:
+        postgresql: address of an empty PostgreSQL database, measured beside SQLite with one process and with several.
+        key: a data key, needed with it.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    say, console = Console(stderr=True), Console()
+    with _one_core():
+        alone = encoder_alone(settings)
+    table = Table(
+        "what", "turns/s", "CPU ms a turn", "p50 ms", "p95 ms", "MB before", "MB after", title=f"{turns} turns"
+    )
+    table.add_row("the encoder alone, one core", f"{1000 / alone:.0f}" if alone else "", f"{alone:.1f}", *[""] * 4)
+    runs: list[tuple[str, int, str]] = [("SQLite, 1 process", 1, "")]
+    if postgresql:
+        runs += [("PostgreSQL, 1 process", 1, postgresql), (f"PostgreSQL, {replicas} processes", replicas, postgresql)]
+    for name, processes, address in runs:
+        say.print(f"{name} ...")
+        found: Load = measure(settings, turns, replicas=processes, database=address, key=key)
+        table.add_row(
+            name,
+            f"{found.per_second:.0f}",
+            f"{found.cpu_ms:.1f}",
+            f"{found.p50:.0f}",
+            f"{found.p95:.0f}",
+            f"{found.memory_before:.0f}",
+            f"{found.memory_after:.0f}",
+        )
+    console.print(table)
+
+
+def encoder_alone(settings: Settings) -> float:
+    """Milliseconds the encoder takes for one of the questions of the load, the median; 0 without an encoder."""
+    encoder = encoder_or_none(settings)
+    if encoder is None:
+        return 0.0
+    times = []
+    for number in range(_REPLIES):
+        began = time.perf_counter()
+        encoder.encode([QUESTIONS[number % len(QUESTIONS)]], "query")
+        times.append((time.perf_counter() - began) * 1000)
+    return median(times[_WARM_UP:])
 
 
 @contextmanager
@@ -149,36 +198,32 @@ def _replies(app: App) -> list[Figure]:
 
 def _telegram(settings: Settings) -> list[Figure]:
     """The real bot process against the local Telegram server of the tests, if it is there."""
-    server_file = Path("tests/telegram/fake_telegram.py")
-    if not server_file.exists():
+    if not Path("tests/telegram/fake_telegram.py").exists():
         return []
-    sys.path.insert(0, str(server_file.parent.absolute()))
-    from fake_telegram_client import Fake  # a script of the tests, no package
-
-    port = _free_port()
-    server = subprocess.Popen([sys.executable, str(server_file), "--port", str(port), "--token", "42:TEST"])
     bot = None
-    try:
-        fake = Fake(f"http://127.0.0.1:{port}").ready()
-        environment = _environment(settings, BOT_TOKEN="42:TEST", TELEGRAM_API=fake.url, LOG_LEVEL="error")
-        began = time.perf_counter()
-        bot = subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment)
-        # A call that waits is listed when it ends; the menu is set as soon as polling begins.
-        _until(lambda: any(call["method"].lower() == "setmycommands" for call in fake.get("calls")))
-        started = time.perf_counter() - began
-        people = [fake.user(5000 + number, first_name="Bench") for number in range(20)]
-        times = []
-        for number in range(200):
-            person = people[number % len(people)]
+    with telegram_server() as fake, tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "library").symlink_to((settings.data_dir / "library").absolute())
+        environment = _environment(
+            settings, BOT_TOKEN="42:TEST", TELEGRAM_API=fake.url, LOG_LEVEL="error", DATA_DIR=folder
+        )
+        try:
             began = time.perf_counter()
-            person.say("сколько держится?" if number % 2 else "does it hurt?")
-            person.replies(timeout=30)
-            times.append((time.perf_counter() - began) * 1000)
-        memory = _memory(bot.pid)
-    finally:
-        for process in filter(None, (bot, server)):
-            process.terminate()
-            process.wait(30)
+            bot = subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment)
+            # A call that waits is listed when it ends; the menu is set as soon as polling begins.
+            _until(lambda: any(call["method"].lower() == "setmycommands" for call in fake.get("calls")))
+            started = time.perf_counter() - began
+            people = [fake.user(5000 + number, first_name="Bench") for number in range(200)]
+            times = []
+            for number, person in enumerate(people):
+                began = time.perf_counter()
+                person.say("сколько держится?" if number % 2 else "does it hurt?")
+                person.replies(timeout=30)
+                times.append((time.perf_counter() - began) * 1000)
+            memory = _memory(bot.pid)
+        finally:
+            if bot is not None:
+                bot.terminate()
+                bot.wait(30)
     return [
         Figure("`run`, start to polling", started, "s", 5.0),
         Figure("`run`, message to reply through Telegram's API, p50", median(times), "ms"),
@@ -221,14 +266,6 @@ def _memory(pid: int) -> float:
     """Resident memory of a process in MB."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until(happened: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 # Telegram's updates are a few kilobytes; albums and long captions stay far below this.
 MOST_BYTES = 512 * 1024
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
-# Wrong secrets from one address within a minute before it is turned away unread.
+# Wrong secrets from one address within a minute before it hears only that it asks too often.
 _WRONG_A_MINUTE = 30
 _ADDRESSES = 10_000
 
@@ -54,10 +54,11 @@ def webhook(secret: str, take: Callable[[dict[str, Any]], Awaitable[bool]], mete
 
     async def handle(request: web.Request) -> web.Response:
         address = request.remote or ""
-        if refusals.too_many(address, time.monotonic()):
-            return refuse(web.HTTPTooManyRequests, "too_many")
-        # In constant time: how long a wrong secret takes must not tell how much of it is right.
+        # In constant time: how long a wrong secret takes must not tell how much of it is right. Whoever has the right
+        # one is never turned away for the wrong ones of others: behind a proxy all callers have one address.
         if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
+            if refusals.too_many(address, time.monotonic()):
+                return refuse(web.HTTPTooManyRequests, "too_many")
             refusals.wrong(address)
             return refuse(web.HTTPUnauthorized, "secret")
         if request.content_length is not None and request.content_length > MOST_BYTES:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.messages import Lang
 from bot.retrieval.lexical import Forms, is_word
-from bot.safety.spelling import CYRILLIC, SLIPS_FROM, key, letters, one_slip_apart, single, slips, sound
+from bot.safety.spelling import CYRILLIC, SLIPS_FROM, key, keys, letters, one_slip_apart, single, slips, sound
 
 # Longest word looked for in a run of letters without spaces.
 _LONGEST_PIECE = 14
@@ -62,7 +62,7 @@ class Vocabulary:
         if lang == "ru":
             for form in forms:
                 self.spelt.setdefault(form, set()).add(number)
-        for form in {key(form, lang) for form in forms} - {""}:
+        for form in keys(forms, lang) - {""}:
             known_to = exact.get(form)
             if known_to is not None:
                 known_to.add(number)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.adapters.database import migrations
+from bot.adapters.database import migrations, quick
 from bot.adapters.database.tables import SEAL
 from bot.adapters.database.vault import Vault
 from bot.errors import DatabaseUnreachable, SettingError, StorageError
@@ -170,7 +170,8 @@ def _engine(url: URL) -> AsyncEngine:
             url, pool_size=8, max_overflow=4, pool_pre_ping=True, pool_recycle=1800, connect_args={"timeout": 5}
         )
     # One connection: SQLite has one writer anyway, and a queue in the process is fairer than its lock on the file.
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _PATIENCE})
+    path = url.database or ""
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, async_creator=lambda: quick.connect(path, _PATIENCE))
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connected(connection: Any, _record: object) -> None:

@@ -62,10 +62,7 @@ class Inbox:
         ]
         async with self._database.begin() as connection:
             kept = await connection.execute(
-                self._database.insert(INBOX)
-                .values(rows)
-                .on_conflict_do_nothing()
-                .returning(INBOX.c.update_id, INBOX.c.id)
+                self._database.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.update_id, INBOX.c.id), rows
             )
             fresh: dict[int, int] = {row.update_id: row.id for row in kept}
             due: dict[ChatId, datetime] = {}
@@ -90,14 +87,15 @@ class Inbox:
             {**_key(chat), "seen_at": self._clock.now(), "due_at": due[chat], "version": 0, "fence": 0, "tries": 0}
             for chat in sorted(due, key=str)
         ]
-        statement = self._database.insert(CHATS).values(rows)
+        statement = self._database.insert(CHATS)
         new = statement.excluded.due_at
         sooner = case((or_(CHATS.c.due_at.is_(None), CHATS.c.due_at > new), new), else_=CHATS.c.due_at)
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[CHATS.c.bot, CHATS.c.channel, CHATS.c.chat],
                 set_={"due_at": sooner, "unreachable_since": None},
-            )
+            ),
+            rows,
         )
 
     async def claim(self, most: int) -> list[Claim]:

@@ -46,17 +46,17 @@ async def put(
     payloads = {button.payload for value in leaving for button in _buttons(value)}
     if payloads:
         named = {database.vault.name(*key.values(), payload): payload for payload in payloads}
-        statement = database.insert(CALLBACKS).values(
-            [
-                {**key, "callback": name, "sealed_payload": database.vault.seal(payload.encode()), "kept_at": now}
-                for name, payload in sorted(named.items())
-            ]
-        )
+        statement = database.insert(CALLBACKS)
+        kept = [
+            {**key, "callback": name, "sealed_payload": database.vault.seal(payload.encode()), "kept_at": now}
+            for name, payload in sorted(named.items())
+        ]
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[CALLBACKS.c.bot, CALLBACKS.c.channel, CALLBACKS.c.chat, CALLBACKS.c.callback],
                 set_={"kept_at": statement.excluded.kept_at},
-            )
+            ),
+            kept,
         )
 
 
@@ -133,7 +133,7 @@ class Outbox:
             "piece": piece,
             "noted_at": now,
         }
-        statement = self._database.insert(MESSAGES).values(row)
+        statement = self._database.insert(MESSAGES)
         values: dict[str, Any] = {"pieces": piece + 1}
         if last:
             values |= {"done_at": now, "result": "sent", "sealed_leaving": None}
@@ -142,7 +142,8 @@ class Outbox:
                 statement.on_conflict_do_update(
                     index_elements=[MESSAGES.c.bot, MESSAGES.c.channel, MESSAGES.c.chat, MESSAGES.c.message],
                     set_={name: statement.excluded[name] for name in ("cause", "turn", "part", "piece", "noted_at")},
-                )
+                ),
+                row,
             )
             await connection.execute(update(OUTBOX).where(OUTBOX.c.id == parcel.id).values(**values))
 

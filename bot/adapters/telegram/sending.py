@@ -95,7 +95,7 @@ class Sender:
 
     async def drained(self) -> None:
         """Wait until nothing waits here or in the outbox, if we are the one that sends."""
-        while self._lock.held and (self._known or await self._outbox.waiting(self._known, 1)):
+        while self._lock.held and (self._known or await self._outbox.waiting(self._known, 1)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
