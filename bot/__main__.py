@@ -286,6 +286,22 @@ def bench(
     measure(settings, out, cold=cold)
 
 
+@cli.command()
+def report(
+    out: Annotated[Path, typer.Option(help="File for the page.")] = Path("report.html"),
+    days: Annotated[int, typer.Option(min=1, max=1095, help="Days it is about, today included.")] = 30,
+    lang: Annotated[Literal["ru", "en"], typer.Option(help="Language of the page.")] = "ru",
+) -> None:
+    """Write a page with pictures for the clinic: what was asked, what was left unanswered, how it went."""
+    from bot.adapters.memory import SystemClock
+    from bot.app import BOT_NAME
+    from bot.report.making import make_report
+    from bot.settings import load_settings
+
+    make_report(load_settings(), BOT_NAME, out, days, lang, SystemClock().now())
+    print(out)
+
+
 def read_or_raise(root: Path) -> Knowledge:
     """The knowledge folder as it stands.
 

@@ -1,4 +1,8 @@
-"""Every door to the outside, in domain words. `adapters/memory.py` has a twin of each."""
+"""Every door to the outside, in domain words.
+
+The stored ports (Inbox, Outbox, Publication, Lock) have no twin in memory: an SQLite file in a temporary folder is as
+quick, and cannot drift from what runs in earnest.
+"""
 
 from __future__ import annotations
 

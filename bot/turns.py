@@ -92,7 +92,7 @@ class Turns:
                 continue
             for claim in claims:
                 self._start(self._work(claim))
-            if not claims:
+            if len(claims) < room:
                 await self._inbox.wait(_LOOK_EVERY)
 
     async def stop(self) -> None:

@@ -1,13 +1,10 @@
-"""An in-memory twin of each port, for tests and for the terminal."""
+"""Twins of the ports that need no database: for the terminal, which stores nothing, and for tests."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.messages import Alert, ChatId, ChatState, Key, Leaving
+from bot.messages import Alert, ChatId, ChatState
 
 
 class SystemClock:
@@ -39,17 +36,6 @@ class MemorySessions:
         return True
 
 
-class MemoryOutbox:
-    """Keeps what was handed over, as (chat, value, cause), in order."""
-
-    def __init__(self) -> None:
-        self.left: list[tuple[ChatId, Leaving, str]] = []
-
-    async def put(self, chat_id: ChatId, leaving: Sequence[Leaving], cause: str, *, ahead: bool = False) -> None:
-        found = [(chat_id, value, cause) for value in leaving]
-        self.left = [*found, *self.left] if ahead else [*self.left, *found]
-
-
 class MemoryAlerts:
     """Keeps what was raised; `reaches` says whether there is anybody to reach, which there is not yet."""
 
@@ -60,36 +46,3 @@ class MemoryAlerts:
     async def raise_alert(self, chat_id: ChatId, alert: Alert) -> bool:
         self.raised.append((chat_id, alert))
         return self._reaches
-
-
-class MemoryMessageMap:
-    # A chat's oldest entries go first: an edit of a message this far back is answered as a new one.
-    _KEPT = 200
-
-    def __init__(self) -> None:
-        self._sent: dict[ChatId, dict[str, list[tuple[Key, str]]]] = defaultdict(dict)
-
-    async def note(self, chat_id: ChatId, cause: str, key: Key, message_id: str) -> None:
-        chat = self._sent[chat_id]
-        # A message that was edited keeps its place, so that the next edit finds the messages in the order they stand.
-        rows = {known: noted for noted, known in chat.get(cause, [])}
-        rows[message_id] = key
-        chat[cause] = [(noted, known) for known, noted in rows.items()]
-        while len(chat) > self._KEPT:
-            del chat[next(iter(chat))]
-
-    async def sent(self, chat_id: ChatId, cause: str) -> list[tuple[Key, str]]:
-        return list(self._sent.get(chat_id, {}).get(cause, []))
-
-
-class MemoryCallbacks:
-    def __init__(self) -> None:
-        self._payloads: dict[tuple[ChatId, str], str] = {}
-
-    async def keep(self, chat_id: ChatId, payload: str) -> str:
-        callback = hashlib.sha256(payload.encode()).hexdigest()[:16]
-        self._payloads[chat_id, callback] = payload
-        return callback
-
-    async def find(self, chat_id: ChatId, callback: str) -> str | None:
-        return self._payloads.get((chat_id, callback))

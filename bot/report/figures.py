@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -200,53 +200,116 @@ class Figures:
         return sum(rating * times for rating, times in self.ratings.items()) / count if count else None
 
 
-def figures(rows: Rows, period: Period, redirects: Mapping[str, str] | None = None) -> Figures:
-    """Count everything.
+class Tally:
+    """Counts turns as they are read, so that a year of them need not be held at once.
 
     Args:
         redirects: retired topics with the topics that answer instead; they are counted as those.
     """
-    found = turns(rows.answers, redirects or {})
-    questions = [turn for turn in found if turn.is_question]
-    fates = Counter(turn.fate for turn in questions)
-    unanswered = Counter(turn.language for turn in questions if turn.fate is Fate.UNANSWERED)
-    asked = Counter(turn.language for turn in questions)
+
+    def __init__(self, period: Period, redirects: Mapping[str, str] | None = None) -> None:
+        self.period = period
+        self._redirects = redirects or {}
+        # The rows of the last turn: the next page may begin with the rest of it.
+        self._open: list[AnswerRow] = []
+        self.ways: Counter[str] = Counter()
+        self.fates: Counter[tuple[date, Fate]] = Counter()
+        self.languages: Counter[tuple[date, str]] = Counter()
+        self.unanswered: Counter[str] = Counter()
+        self.asked: dict[str, Counter[str]] = {}
+        self.pressed: Counter[str] = Counter()
+        self.offers = self.choices = 0
+        self.offered: Counter[str] = Counter()
+        self.chosen: Counter[str] = Counter()
+        self.together: Counter[tuple[str, ...]] = Counter()
+        self.dangers: Counter[str] = Counter()
+        self.versions: dict[str, VersionCount] = {}
+
+    def add(self, rows: Iterable[AnswerRow]) -> None:
+        """Count the turns that end in these rows; rows come in the order of their times."""
+        for row in rows:
+            if self._open and _turn_of(self._open[0]) != _turn_of(row):
+                self._close()
+            self._open.append(row)
+
+    def finish(self) -> None:
+        """Count the last turn too: no row comes any more."""
+        if self._open:
+            self._close()
+
+    def _close(self) -> None:
+        turn, self._open = joined(self._open, self._redirects), []
+        day = self.period.day(turn.at)
+        self.ways[turn.by] += 1
+        if turn.is_question:
+            self.fates[day, turn.fate] += 1
+            self.languages[day, turn.language] += 1
+            self.unanswered[turn.language] += turn.fate is Fate.UNANSWERED
+        for topic in turn.topics:
+            languages = self.asked.setdefault(topic, Counter())
+            if turn.by == "pressed":
+                self.pressed[topic] += 1
+            else:
+                languages[turn.language] += 1
+        if turn.offered:
+            self.offers += 1
+            self.offered.update(turn.offered)
+            self.together[tuple(sorted(turn.offered))] += 1
+        if turn.by == "chosen":
+            self.choices += 1
+            self.chosen.update(turn.topics)
+        self.dangers.update(kind for kind in turn.kinds if kind in _DANGERS)
+        known = self.versions.get(turn.library, VersionCount(turn.library, 0, day, day))
+        self.versions[turn.library] = replace(
+            known, turns=known.turns + 1, first=min(known.first, day), last=max(known.last, day)
+        )
+
+
+def figures(tally: Tally, rows: Rows) -> Figures:
+    """What the page shows of a tally that is finished, and of what is not counted by turns."""
+    by_fate, by_language = Counter[Fate](), Counter[str]()
+    for (_, fate), count in tally.fates.items():
+        by_fate[fate] += count
+    for (_, language), count in tally.languages.items():
+        by_language[language] += count
     return Figures(
-        period=period,
-        messages=sum(turn.by == "typed" for turn in found),
-        presses=sum(turn.by != "typed" for turn in found),
-        questions=len(questions),
-        fates={fate: fates[fate] for fate in Fate},
-        columns=_columns(questions, period),
-        languages=tuple(LanguageCount(lang, count, unanswered[lang]) for lang, count in _most(asked)),
-        topics=_topics(found),
-        clarified=_clarified(found),
-        dangers={str(kind): count for kind in _DANGERS if (count := sum(kind in turn.kinds for turn in found))},
+        period=tally.period,
+        messages=tally.ways["typed"],
+        presses=tally.ways.total() - tally.ways["typed"],
+        questions=by_fate.total(),
+        fates={fate: by_fate[fate] for fate in Fate},
+        columns=_columns(tally),
+        languages=tuple(LanguageCount(lang, count, tally.unanswered[lang]) for lang, count in _most(by_language)),
+        topics=_topics(tally),
+        clarified=_clarified(tally),
+        dangers={str(kind): tally.dangers[kind] for kind in _DANGERS if tally.dangers[kind]},
         unanswered=grouped(rows.questions),
         ratings=_ratings(rows.feedback),
         comments=tuple(row for row in reversed(rows.feedback) if row.comment.strip()),
         delivered=dict(_most(Counter(rows.delivered))),
         waiting=rows.waiting,
-        lost=_lost(rows.lost, period),
-        versions=_versions(found, period),
+        lost=_lost(rows.lost, tally.period),
+        versions=tuple(
+            sorted(tally.versions.values(), key=lambda one: (one.last, one.first, one.version), reverse=True)
+        ),
     )
 
 
-def turns(rows: Iterable[AnswerRow], redirects: Mapping[str, str]) -> list[Turn]:
-    """Put the rows of each turn together again: they are written in one go, at one time to the microsecond."""
-    together: dict[tuple[datetime, str, str], list[AnswerRow]] = {}
-    for row in rows:
-        together.setdefault((row.at, row.language, row.library), []).append(row)
-    found = []
-    for (at, language, library), parts in together.items():
-        kinds = sorted({row.kind for row in parts}, key=lambda kind: (_kind(kind).rank, kind))
-        ways = {row.by for row in parts}
-        by = next((way for way in ("typed", "chosen") if way in ways), "pressed")
-        named = [(_kind(row.kind), redirects.get(row.topic, row.topic)) for row in parts if row.topic]
-        topics = dict.fromkeys(topic for kind, topic in named if kind in _ABOUT_A_TOPIC)
-        offered = dict.fromkeys(topic for kind, topic in named if kind is Kind.CLARIFY)
-        found.append(Turn(at, language, tuple(kinds), by, tuple(topics), tuple(offered), library))
-    return found
+def joined(rows: Sequence[AnswerRow], redirects: Mapping[str, str]) -> Turn:
+    """The turn that wrote these rows."""
+    kinds = sorted({row.kind for row in rows}, key=lambda kind: (_kind(kind).rank, kind))
+    ways = {row.by for row in rows}
+    by = next((way for way in ("typed", "chosen") if way in ways), "pressed")
+    named = [(_kind(row.kind), redirects.get(row.topic, row.topic)) for row in rows if row.topic]
+    topics = dict.fromkeys(topic for kind, topic in named if kind in _ABOUT_A_TOPIC)
+    offered = dict.fromkeys(topic for kind, topic in named if kind is Kind.CLARIFY)
+    first = rows[0]
+    return Turn(first.at, first.language, tuple(kinds), by, tuple(topics), tuple(offered), first.library)
+
+
+def _turn_of(row: AnswerRow) -> tuple[datetime, str, str]:
+    """What the rows of one turn have in common: they are written in one go, at one time to the microsecond."""
+    return row.at, row.language, row.library
 
 
 def _kind(name: str) -> Kind:
@@ -254,43 +317,35 @@ def _kind(name: str) -> Kind:
     return Kind(name) if name in Kind._value2member_map_ else Kind.HANDOFF
 
 
-def _columns(questions: Sequence[Turn], period: Period) -> tuple[Column, ...]:
-    days: dict[date, list[Turn]] = {}
-    for turn in questions:
-        days.setdefault(period.day(turn.at), []).append(turn)
-    found = []
-    for first, last in period.columns:
-        span = [turn for back in range((last - first).days + 1) for turn in days.get(first + timedelta(days=back), ())]
-        found.append(Column(first, last, Counter(turn.fate for turn in span), Counter(turn.language for turn in span)))
-    return tuple(found)
+def _columns(tally: Tally) -> tuple[Column, ...]:
+    columns = tally.period.columns
+    place = {
+        first + timedelta(days=step): number
+        for number, (first, last) in enumerate(columns)
+        for step in range((last - first).days + 1)
+    }
+    fates = [Counter[Fate]() for _ in columns]
+    languages = [Counter[str]() for _ in columns]
+    for (day, fate), count in tally.fates.items():
+        fates[place[day]][fate] += count
+    for (day, language), count in tally.languages.items():
+        languages[place[day]][language] += count
+    return tuple(Column(*days, fates[number], languages[number]) for number, days in enumerate(columns))
 
 
-def _topics(found: Sequence[Turn]) -> tuple[TopicCount, ...]:
-    asked: dict[str, Counter[str]] = {}
-    pressed: Counter[str] = Counter()
-    for turn in found:
-        for topic in turn.topics:
-            languages = asked.setdefault(topic, Counter())
-            if turn.by == "pressed":
-                pressed[topic] += 1
-            else:
-                languages[turn.language] += 1
-    counted = [TopicCount(topic, languages, pressed[topic]) for topic, languages in asked.items()]
+def _topics(tally: Tally) -> tuple[TopicCount, ...]:
+    counted = [TopicCount(topic, languages, tally.pressed[topic]) for topic, languages in tally.asked.items()]
     return tuple(sorted(counted, key=lambda count: (-count.total, -count.pressed, count.topic)))
 
 
-def _clarified(found: Sequence[Turn]) -> Clarified:
-    offers = [turn for turn in found if turn.offered]
-    choices = [turn for turn in found if turn.by == "chosen"]
-    offered = Counter(topic for turn in offers for topic in turn.offered)
-    chosen = Counter(topic for turn in choices for topic in turn.topics)
-    topics = [OfferCount(topic, offered[topic], chosen[topic]) for topic in {*offered, *chosen}]
-    together = Counter(tuple(sorted(turn.offered)) for turn in offers)
+def _clarified(tally: Tally) -> Clarified:
+    named = {*tally.offered, *tally.chosen}
+    topics = [OfferCount(topic, tally.offered[topic], tally.chosen[topic]) for topic in named]
     return Clarified(
-        len(offers),
-        len(choices),
+        tally.offers,
+        tally.choices,
         tuple(sorted(topics, key=lambda count: (-count.offered, -count.chosen, count.topic))),
-        tuple(sorted(together.items(), key=lambda item: (-item[1], item[0]))),
+        tuple(sorted(tally.together.items(), key=lambda item: (-item[1], item[0]))),
     )
 
 
@@ -304,15 +359,6 @@ def _lost(lost: Sequence[LostRow], period: Period) -> Mapping[tuple[date, str], 
     """By day and reason, the newest day first."""
     counted = Counter((period.day(row.at), row.result) for row in lost)
     return dict(sorted(counted.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
-
-
-def _versions(found: Sequence[Turn], period: Period) -> tuple[VersionCount, ...]:
-    """The newest first."""
-    days: dict[str, list[date]] = {}
-    for turn in found:
-        days.setdefault(turn.library, []).append(period.day(turn.at))
-    counted = [VersionCount(version, len(on), min(on), max(on)) for version, on in days.items()]
-    return tuple(sorted(counted, key=lambda count: (count.last, count.first, count.version), reverse=True))
 
 
 def _most(counted: Counter[str]) -> list[tuple[str, int]]:

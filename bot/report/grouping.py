@@ -17,11 +17,11 @@ from bot.retrieval.lexical import is_word, lemma, morphology, words
 from bot.retrieval.writing import clean, shorten
 
 # Two questions are alike from this share of their weighted words on (Dice). Among the 1,797 questions of tests/quality,
-# all worded differently on purpose, 0.6 joins 45 pairs on one topic and 14 on two; 0.5 joins 67 and 65.
+# all worded differently on purpose, 0.6 joins 44 pairs on one topic and 14 on two; 0.5 joins 65 and 64.
 ALIKE = 0.6
-# A word that nobody's dictionary knows is read as a known one this near to it: one slip in five letters.
-_SLIP = 0.8
-_SHORTEST_SLIP = 5
+# A word that nobody's dictionary knows is read as a known one that differs by one slip in so many letters; a swap of
+# two neighbours is one slip.
+_LETTERS_A_SLIP = 5
 # More of other people's wordings is no help to see what a group is about.
 _WORDINGS = 3
 # Russian words of these kinds say nothing of what is asked.
@@ -157,9 +157,10 @@ def _respelt(counted: Counter[str], lang: Lang) -> Mapping[str, str]:
             known.setdefault(word[0], []).append(word)
     found = {}
     for word in sorted(counted):
-        if len(word) < _SHORTEST_SLIP or not word.isalpha() or _is_known(word, counted, lang):
+        if len(word) < _LETTERS_A_SLIP or not word.isalpha() or _is_known(word, counted, lang):
             continue
-        near = process.extractOne(word, known.get(word[0], ()), scorer=OSA.normalized_similarity, score_cutoff=_SLIP)
+        slips = len(word) // _LETTERS_A_SLIP
+        near = process.extractOne(word, known.get(word[0], ()), scorer=OSA.distance, score_cutoff=slips)
         if near is not None:
             found[word] = str(near[0])
     return found

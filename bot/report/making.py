@@ -10,11 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.adapters.database.opening import make_database, retention
-from bot.adapters.database.reading import read
+from bot.adapters.database.reading import answers, read
 from bot.app import warn
 from bot.errors import StorageError
 from bot.messages import LANGS, Lang
-from bot.report.figures import Period, figures
+from bot.report.figures import Period, Tally, figures
 from bot.report.page import Setting, page
 from bot.report.rows import Rows
 from bot.retrieval.folder import Knowledge, read_folder
@@ -38,7 +38,8 @@ def make_report(settings: Settings, bot: str, out: Path, days: int, lang: Lang, 
     if knowledge is None:
         warn(f"topics are named by their ids, since the library's files can't be read: {errors(problems)[0]}")
     period = Period.ending(now, days, ZoneInfo(knowledge.clinic.time_zone if knowledge is not None else _ZONE))
-    rows = asyncio.run(_read(settings, bot, period))
+    tally = Tally(period, knowledge.redirects if knowledge is not None else {})
+    rows = asyncio.run(_read(settings, bot, tally))
     kept = retention(settings)
     setting = Setting(
         clinic=knowledge.clinic.name if knowledge is not None else "",
@@ -47,15 +48,18 @@ def make_report(settings: Settings, bot: str, out: Path, days: int, lang: Lang, 
         questions_kept=kept.unanswered.days,
         deliveries_kept=kept.ids.days,
     )
-    found = figures(rows, period, knowledge.redirects if knowledge is not None else {})
-    _write(out, page(found, lang, setting))
+    _write(out, page(figures(tally, rows), lang, setting))
 
 
-async def _read(settings: Settings, bot: str, period: Period) -> Rows:
+async def _read(settings: Settings, bot: str, tally: Tally) -> Rows:
+    since, until = tally.period.since, tally.period.until
     database = make_database(settings, bot)
     try:
         await database.open()
-        return await read(database, period.since, period.until)
+        async for found in answers(database, since, until):
+            tally.add(found)
+        tally.finish()
+        return await read(database, since, until)
     finally:
         await database.close()
 

@@ -48,9 +48,8 @@ class LostRow:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Everything of one period; `delivered` counts messages by result, `waiting` those not sent yet."""
+    """All of one period but the answers; `delivered` counts messages by result, `waiting` those not sent yet."""
 
-    answers: tuple[AnswerRow, ...] = ()
     questions: tuple[QuestionRow, ...] = ()
     feedback: tuple[FeedbackRow, ...] = ()
     delivered: Mapping[str, int] = field(default_factory=dict)

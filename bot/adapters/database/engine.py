@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ class Database:
         except DBAPIError as error:
             if error.connection_invalidated or _is_shutdown(error):
                 raise DatabaseUnreachable(type(error.orig).__name__) from error
+            if _is_unusable(error):
+                raise StorageError(
+                    "DATABASE_URL: this is no database that can be opened; see its file, name, user and password."
+                ) from error
             raise
 
     def insert(self, table: Table) -> Any:
@@ -187,6 +192,13 @@ def _engine(url: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _is_unusable(error: DBAPIError) -> bool:
+    """No database or a damaged one (SQLite); no such database or user, or a wrong password (PostgreSQL)."""
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return state.startswith(("28", "3D")) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _is_shutdown(error: DBAPIError) -> bool:

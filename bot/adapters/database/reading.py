@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Row, Table, func, or_, select
+from sqlalchemy import Column, Row, Table, and_, func, or_, select
 
 from bot.adapters.database.engine import Database
 from bot.adapters.database.tables import ANSWERS, FEEDBACK, OUTBOX, UNANSWERED
@@ -19,24 +19,31 @@ PAGE = 1000
 _BREATH = 0.01
 
 
+async def answers(database: Database, since: datetime, until: datetime) -> AsyncIterator[list[AnswerRow]]:
+    """What was answered, page by page: there may be a million rows of a year.
+
+    Like `read`: this bot's rows from `since` up to, but not including, `until`, oldest first, and the same errors.
+    """
+    async for page in _pages(database, ANSWERS, ANSWERS.c.at, since, until):
+        yield [AnswerRow(row.at, row.language, row.kind, row.topic, row.by, row.library) for row in page]
+
+
 async def read(database: Database, since: datetime, until: datetime) -> Rows:
-    """All rows of this bot from `since` up to, but not including, `until`, oldest first.
+    """Everything but the answers: all rows of this bot from `since` up to, but not including, `until`, oldest first.
 
     Raises:
         DatabaseUnreachable: the database can't be used now.
         StorageError: something is sealed with a key that is not there.
     """
-    answers = [
-        AnswerRow(row.at, row.language, row.kind, row.topic, row.by, row.library)
-        async for row in _rows(database, ANSWERS, ANSWERS.c.at, since, until)
-    ]
     questions = [
         QuestionRow(row.at, row.language, _opened(database, row.sealed_question))
-        async for row in _rows(database, UNANSWERED, UNANSWERED.c.at, since, until)
+        async for page in _pages(database, UNANSWERED, UNANSWERED.c.at, since, until)
+        for row in page
     ]
     feedback = [
         FeedbackRow(row.at, row.language, row.rating, _opened(database, row.sealed_comment))
-        async for row in _rows(database, FEEDBACK, FEEDBACK.c.at, since, until)
+        async for page in _pages(database, FEEDBACK, FEEDBACK.c.at, since, until)
+        for row in page
     ]
     ours, done = OUTBOX.c.bot == database.bot, (OUTBOX.c.done_at >= since, OUTBOX.c.done_at < until)
     async with database.begin() as connection:
@@ -51,16 +58,17 @@ async def read(database: Database, since: datetime, until: datetime) -> Rows:
             .order_by(OUTBOX.c.done_at, OUTBOX.c.id)
         )
         lost_rows = tuple(LostRow(at, result) for at, result in lost)
-    return Rows(tuple(answers), tuple(questions), tuple(feedback), delivered, int(waiting or 0), lost_rows)
+    return Rows(tuple(questions), tuple(feedback), delivered, int(waiting or 0), lost_rows)
 
 
-async def _rows(
+async def _pages(
     database: Database, table: Table, at: Column[datetime], since: datetime, until: datetime
-) -> AsyncIterator[Row[Any]]:
-    """Page after page, each found by where the last one ended; no transaction is open while a row is worked on."""
+) -> AsyncIterator[Sequence[Row[Any]]]:
+    """Page after page, each found by where the last one ended; no transaction is open while one is worked on."""
     last: Row[Any] | None = None
     while True:
-        after = at >= since if last is None else or_(at > last.at, (at == last.at) & (table.c.id > last.id))
+        # The first condition lets the index find the place; an OR alone would read everything from the beginning.
+        after = at >= since if last is None else and_(at >= last.at, or_(at > last.at, table.c.id > last.id))
         # Whose a row is, is not even read.
         statement = (
             select(*(column for column in table.columns if column.name not in ("channel", "chat")))
@@ -70,8 +78,7 @@ async def _rows(
         )
         async with database.begin() as connection:
             page = (await connection.execute(statement)).all()
-        for row in page:
-            yield row
+        yield page
         if len(page) < PAGE:
             return
         last = page[-1]

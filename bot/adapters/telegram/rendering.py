@@ -34,7 +34,7 @@ Block = tuple[Span, ...]
 
 def units(text: str) -> int:
     """Length in UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def render(markdown: str, limit: int = MESSAGE_LIMIT) -> list[str]:

@@ -41,8 +41,8 @@ TRIED_FOR = timedelta(hours=24)
 # An answer that comes so late begins with an apology.
 LATE = timedelta(minutes=15)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-# Parcels held in memory at a time; the rest wait in the database.
-_AT_ONCE = 200
+# Parcels held in memory at a time, and the least that are looked for: a danger must not wait behind a full memory.
+_AT_ONCE, _LEAST = 200, 20
 # Calls to Telegram under way at the same time.
 _CALLS = 30
 _LOOK_EVERY = 1.0
@@ -121,14 +121,15 @@ class Sender:
     async def _send_waiting(self) -> None:
         while self._lock.held and not self._stopping.is_set():
             try:
-                parcels = await self._outbox.waiting(self._known, max(_AT_ONCE - len(self._known), 20))
+                room = max(_AT_ONCE - len(self._known), _LEAST)
+                parcels = await self._outbox.waiting(self._known, room)
             except DatabaseUnreachable as error:
                 log.warning("outbox_unreachable", reason=error.reason)
                 await asyncio.sleep(_FIRST_PAUSE)
                 continue
             for parcel in parcels:
                 self._take(parcel)
-            if not parcels or len(self._known) >= _AT_ONCE:
+            if len(parcels) < room or len(self._known) >= _AT_ONCE:
                 await self._outbox.wait(_LOOK_EVERY)
 
     def _take(self, parcel: Parcel) -> None:
