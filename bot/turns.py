@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -46,6 +47,8 @@ _ATTEMPTS = 5
 # A message that was claimed so often without a commit has killed or hung its workers: it gets an apology.
 _TRIES = 8
 _PAUSE = 0.5
+# Seconds a danger waits for the database before it is answered without.
+_PATIENCE = 2.0
 
 
 class Turns:
@@ -90,6 +93,10 @@ class Turns:
                 log.warning("inbox_unreachable", reason=error.reason)
                 await asyncio.sleep(_PAUSE)
                 continue
+            if self._stopping:
+                for claim in claims:
+                    await self._let_go(claim)
+                return
             for claim in claims:
                 self._start(self._work(claim))
             if len(claims) < room:
@@ -105,9 +112,17 @@ class Turns:
         """Answer a danger now, ahead of everything that waits in its chat."""
         self._start(self._danger(chat_id, waiting))
 
-    async def tell(self, incoming: Incoming) -> bool:
-        """Answer a danger with nothing stored; whether it was one and the answer was sent."""
-        outcome = await self._answer(incoming, ChatState())
+    async def tell(self, incoming: Incoming, *, alarming: bool = False) -> bool:
+        """Answer a danger with nothing stored; whether it was one and the answer was sent. Never raises.
+
+        Args:
+            alarming: the first net has heard it, so that at least the apology, which names 112, must be said.
+        """
+        try:
+            outcome = await self._answer(incoming, ChatState())
+        except Exception:
+            log.exception("turn_failed", turn=incoming.turn)
+            return alarming and await self._speak(incoming, self._apology(ChatState()))
         return _is_danger(outcome) and await self._speak(incoming, outcome)
 
     def _start(self, work: object) -> None:
@@ -122,10 +137,13 @@ class Turns:
             try:
                 claim = await self._turn(held)
                 if claim is not None and self._stopping:
-                    await self._inbox.release(claim)
+                    await self._let_go(claim)
                     return
             except TurnLost as error:
+                # A danger was answered meanwhile, or another worker has the chat: in the first case the lease is still
+                # ours, and what waits must not wait until it runs out.
                 log.info("turn_lost", chat=str(held.chat_id), reason=str(error))
+                await self._let_go(held)
                 return
             except DatabaseUnreachable as error:
                 # Nothing was written: the turn is done again when the lease has run out.
@@ -135,6 +153,11 @@ class Turns:
             except Exception:
                 log.exception("turn_failed_twice", chat=str(held.chat_id))
                 return
+
+    async def _let_go(self, claim: Claim) -> None:
+        """Give a lease back; where that fails, it runs out by itself."""
+        with contextlib.suppress(DatabaseUnreachable):
+            await self._inbox.release(claim)
 
     async def _turn(self, claim: Claim) -> Claim | None:
         began = time.monotonic()
@@ -148,10 +171,14 @@ class Turns:
     ) -> Claim | None:
         done = self._done(work, rows, claim.state, outcome)
         try:
-            following = await self._inbox.commit(claim, done)
-        except DatabaseUnreachable:
+            # A danger's answer must not hang with the database; if it was written after all, it is read twice.
+            async with asyncio.timeout(_PATIENCE if _is_danger(outcome) else None):
+                following = await self._inbox.commit(claim, done)
+        except (DatabaseUnreachable, TimeoutError) as error:
             if _is_danger(outcome) and not work.told:
                 await self._speak(work.incoming, outcome)
+            if isinstance(error, TimeoutError):
+                raise DatabaseUnreachable("timeout") from error
             raise
         self._cared_for.pop(claim.chat_id, None)
         kinds = [str(reply.kind) for reply in outcome.replies]
@@ -170,7 +197,8 @@ class Turns:
         """Without a lease, so that no turn of the chat, however slow, is waited for; the state's version decides."""
         try:
             for _ in range(_ATTEMPTS):
-                state, version = await self._inbox.read(chat_id)
+                async with asyncio.timeout(_PATIENCE):
+                    state, version = await self._inbox.read(chat_id)
                 began = time.monotonic()
                 outcome = await self._outcome(waiting, self._with_care(chat_id, state), given_up=False)
                 try:
@@ -182,12 +210,17 @@ class Turns:
                     continue
             log.info("danger_left_to_workers", chat=str(chat_id))
         except DatabaseUnreachable as error:
+            # A failed commit has told it already; a failed reading has not.
             log.warning("danger_without_storage", chat=str(chat_id), reason=error.reason)
+            if not waiting.told and chat_id not in self._cared_for:
+                await self.tell(waiting.incoming, alarming=True)
+        except TimeoutError:
+            log.warning("danger_without_storage", chat=str(chat_id), reason="timeout")
             if not waiting.told:
-                await self.tell(waiting.incoming)
+                await self.tell(waiting.incoming, alarming=True)
         except Exception:
             log.exception("danger_failed", chat=str(chat_id))
-            await self.tell(waiting.incoming)
+            await self.tell(waiting.incoming, alarming=True)
 
     async def _outcome(self, work: Waiting, state: ChatState, *, given_up: bool) -> Outcome:
         """What the conversation decides; where it breaks, a danger is still answered and the rest gets an apology."""
@@ -242,27 +275,39 @@ class Turns:
 
     async def _speak(self, incoming: Incoming, outcome: Outcome) -> bool:
         """Say a danger's answer directly and keep its care mode in memory. Never raises."""
+        chat_id = incoming.chat_id
         if outcome.state.care_until is not None:
-            self._cared_for[incoming.chat_id] = outcome.state
+            self._cared_for[chat_id] = outcome.state
         try:
-            return await self._voice.say(incoming.chat_id, outcome.replies)
+            said = await self._voice.say(chat_id, outcome.replies)
         except Exception:
-            log.exception("danger_not_said", chat=str(incoming.chat_id))
-            return False
+            log.exception("danger_not_said", chat=str(chat_id))
+            said = False
+        try:
+            if await self._raise_alerts(chat_id, outcome):
+                await self._voice.say(chat_id, [self._alerted(outcome)])
+        except Exception:
+            log.exception("alert_failed", chat=str(chat_id))
+        return said
 
     async def _alert(self, chat_id: ChatId, outcome: Outcome, done: Done) -> None:
         """Raise the alerts of a turn; the patient hears of staff only where one really was reached. Never raises."""
         try:
-            alerts: list[Alert] = _effects(outcome, Alert)
-            for alert in alerts:
-                self._meters.alert(alert.reason)
-            reached = [await self._alerts.raise_alert(chat_id, alert) for alert in alerts]
-            if any(reached):
-                text = self._wording()(outcome.language, Phrase.CARE_ALERTED)
+            if await self._raise_alerts(chat_id, outcome):
                 note = replace(done, turn=f"alert-{done.turn}", cause="alert", ahead=True)
-                await self._outbox.put(chat_id, [Reply(Kind.CHAT, text)], note)
+                await self._outbox.put(chat_id, [self._alerted(outcome)], note)
         except Exception:
             log.exception("alert_failed", chat=str(chat_id))
+
+    async def _raise_alerts(self, chat_id: ChatId, outcome: Outcome) -> bool:
+        """Whether any of them reached somebody."""
+        alerts: list[Alert] = _effects(outcome, Alert)
+        for alert in alerts:
+            self._meters.alert(alert.reason)
+        return any([await self._alerts.raise_alert(chat_id, alert) for alert in alerts])
+
+    def _alerted(self, outcome: Outcome) -> Reply:
+        return Reply(Kind.CHAT, self._wording()(outcome.language, Phrase.CARE_ALERTED))
 
 
 def leaving(incoming: Incoming, outcome: Outcome) -> list[Leaving]:

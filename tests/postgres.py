@@ -61,10 +61,10 @@ class Postgres:
         command = [str(self.bin / "postgres"), "-D", str(self._data), "-p", str(self.port), "-h", "127.0.0.1"]
         # Durable as in earnest: the tests kill it.
         command += ["-k", str(self.folder), "-c", "max_connections=200", "-c", "shared_buffers=64MB"]
-        log = (self.folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            command, stdout=log, stderr=log, user=self._user, cwd=self.folder, env=self._environment
-        )
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, user=self._user, cwd=self.folder, env=self._environment
+            )
         until = time.monotonic() + 60
         while time.monotonic() < until:
             if self._process.poll() is None and self._answers():

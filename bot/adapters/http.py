@@ -56,7 +56,7 @@ def webhook(secret: str, take: Callable[[dict[str, Any]], Awaitable[bool]], mete
         address = request.remote or ""
         # In constant time: how long a wrong secret takes must not tell how much of it is right. Whoever has the right
         # one is never turned away for the wrong ones of others: behind a proxy all callers have one address.
-        if not hmac.compare_digest(request.headers.get(SECRET_HEADER, "").encode(), secret.encode()):
+        if not hmac.compare_digest(_secret_of(request), secret.encode()):
             if refusals.too_many(address, time.monotonic()):
                 return refuse(web.HTTPTooManyRequests, "too_many")
             refusals.wrong(address)
@@ -78,6 +78,11 @@ def webhook(secret: str, take: Callable[[dict[str, Any]], Awaitable[bool]], mete
         return web.Response() if stored else web.Response(status=503, text="not stored")
 
     return handle
+
+
+def _secret_of(request: web.Request) -> bytes:
+    """Whatever bytes were sent as the secret; they need be no text."""
+    return request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
 
 
 class Site:

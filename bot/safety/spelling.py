@@ -36,6 +36,7 @@ _LATIN_UNIT = re.compile("|".join(sorted(map(re.escape, _LATIN), key=len, revers
 # Latin letters that look like Cyrillic ones, in a word that has both: some phones mix them.
 _LOOK_ALIKES = str.maketrans("aceopxykmthb", "асеорхукмтнв")
 _HAS_LATIN = re.compile(r"[a-z]")
+_OTHER_THAN_CYRILLIC = re.compile(r"[^а-яё\n]")
 _DOUBLED = re.compile(r"(.)\1+")
 CYRILLIC = re.compile(r"[а-яё]")
 
@@ -69,7 +70,7 @@ def keys(words: Iterable[str], lang: Lang) -> set[str]:
     """The keys of many words of one alphabet, all worked out at once: ten times quicker than one by one."""
     words = list(words)
     together = "\n".join(words)
-    mixed = lang == "ru" and _HAS_LATIN.search(together)
+    mixed = lang == "ru" and _OTHER_THAN_CYRILLIC.search(together)
     if mixed or not words or max(map(len, words)) > LONGEST_WORD:
         return {key(word, lang) for word in words}
     return set(single(together.translate(_SOUNDS if lang == "ru" else _APOSTROPHES)).split("\n"))

@@ -9,7 +9,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.messages import Attachment, ChatState, Contact, Key, Kind, Lang, Notice, Reply
+from bot.messages import (
+    CARE_LASTS,
+    LANGS,
+    Attachment,
+    ChatState,
+    Contact,
+    Erase,
+    Key,
+    Kind,
+    Lang,
+    Notice,
+    Outcome,
+    Reply,
+    ShowData,
+    Unanswered,
+)
 from bot.retrieval.articles import Article
 from bot.retrieval.questions import KINDS
 from bot.wording import Phrase
@@ -671,6 +686,166 @@ def test_sources_that_only_the_clinic_can_vouch_for_are_not_shown_as_publication
     reply = Chat(ScriptedLibrary(changed=[article])).presses("sources:price")
 
     assert words("ru", Phrase.SOURCES_NONE) in reply.text
+
+
+# ---- what is kept about a person ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_privacy_says_what_is_kept_with_the_edition_of_the_text_and_the_ways_to_see_and_erase_it(lang: Lang) -> None:
+    reply = Chat(ScriptedLibrary()).says("/privacy", lang)
+
+    assert (reply.kind, reply.text) == (Kind.CHAT, words(lang, Phrase.PRIVACY))
+    assert payloads(reply) == ["mydata"]
+    assert {"/mydata", "/forget"} <= set(reply.text.split())
+    assert "(редакция 1)" in reply.text or "(edition 1)" in reply.text
+
+
+@pytest.mark.parametrize("way", ["/mydata", "button"])
+def test_whoever_wants_to_see_their_data_is_told_that_a_file_comes_and_gets_it(way: str) -> None:
+    chat = Chat(ScriptedLibrary())
+
+    outcome = chat.turn("/mydata") if way == "/mydata" else chat.turn(press="mydata")
+
+    assert [reply.text for reply in outcome.replies] == [words("ru", Phrase.MYDATA)]
+    assert [type(effect) for effect in outcome.effects] == [ShowData]
+
+
+def test_seeing_ones_data_changes_nothing_of_them() -> None:
+    chat = asked_unclearly()
+    before = chat.state
+
+    chat.turn("/mydata")
+
+    assert replace(chat.state, language=before.language) == before
+
+
+def test_before_anything_is_erased_the_bot_asks_and_erases_nothing_yet() -> None:
+    chat = asked_unclearly()
+    before = chat.state
+
+    outcome = chat.turn("/forget")
+
+    (reply,) = outcome.replies
+    assert reply.text == words("ru", Phrase.FORGET)
+    assert payloads(reply) == ["forget:yes", "forget:no"]
+    assert outcome.effects == ()
+    assert chat.state.offered == before.offered
+
+
+def test_whoever_confirms_is_forgotten_at_once_and_told_what_stays_and_why() -> None:
+    chat = asked_unclearly()
+    chat.says("/forget")
+
+    outcome = chat.turn(press="forget:yes")
+
+    (reply,) = outcome.replies
+    assert reply.text.strip() == words("ru", Phrase.FORGOTTEN).strip()
+    assert reply.buttons == ()
+    assert [type(effect) for effect in outcome.effects] == [Erase]
+    assert chat.state == ChatState(language="ru")
+
+
+def test_whoever_thinks_better_of_it_loses_nothing() -> None:
+    chat = asked_unclearly()
+    chat.says("/forget")
+    before = chat.state
+
+    outcome = chat.turn(press="forget:no")
+
+    assert [reply.text for reply in outcome.replies] == [words("ru", Phrase.PRIVACY)]
+    assert outcome.effects == ()
+    assert chat.state == before
+
+
+@pytest.mark.parametrize(
+    "text", ["/forget yes", "/forget:yes", "forget:yes", "/forget да", "/forget_yes", "да", "yes", "стереть"]
+)
+def test_no_typed_word_erases_anything(text: str) -> None:
+    """Neither a guess, nor a deep link, nor a hasty «да»: only the button under the question does."""
+    chat = Chat(ScriptedLibrary())
+    chat.says("/forget")
+
+    outcome = chat.turn(text)
+
+    assert [effect for effect in outcome.effects if isinstance(effect, Erase)] == []
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_whoever_is_forgotten_hears_of_it_in_their_language(lang: Lang) -> None:
+    chat = Chat(ScriptedLibrary())
+    chat.presses(f"language:{lang}")
+
+    assert chat.presses("forget:yes").text.strip() == words(lang, Phrase.FORGOTTEN).strip()
+
+
+def test_care_after_a_danger_outlives_being_forgotten_and_the_patient_is_told() -> None:
+    chat = Chat(ScriptedLibrary({"сколько стоит?": {"price": 0.9}, "больно?": {"pain": 0.9}}))
+    chat.says("хочу умереть")
+    chat.says("больно?")
+    until, care_for = chat.state.care_until, chat.state.care_for
+
+    reply = chat.presses("forget:yes")
+
+    assert until is not None
+    assert chat.state == ChatState(language="ru", care_until=until, care_for=care_for)
+    assert words("ru", Phrase.FORGOTTEN_IN_CARE).strip() in reply.text
+    assert "care:check" in payloads(reply)
+    assert chat.says("сколько стоит?").text == words("ru", Phrase.CARE_NOT_NOW)
+
+
+def test_of_a_care_that_has_passed_nothing_is_kept() -> None:
+    chat = Chat(ScriptedLibrary())
+    chat.says("хочу умереть")
+    chat.waits(CARE_LASTS + timedelta(seconds=1))
+
+    reply = chat.presses("forget:yes")
+
+    assert (chat.state.care_until, chat.state.care_for) == (None, "")
+    assert words("ru", Phrase.FORGOTTEN_IN_CARE).strip() not in reply.text
+
+
+@pytest.mark.parametrize("text", ["/privacy", "/mydata", "/forget"])
+def test_a_danger_written_after_such_a_command_is_heard_like_any_other(text: str) -> None:
+    assert Chat(ScriptedLibrary()).says(f"{text} не могу дышать").kind is Kind.EMERGENCY
+
+
+# ---- questions nobody answered --------------------------------------------------------------------------------------
+
+
+def unanswered(outcome: Outcome) -> list[str]:
+    return [effect.question for effect in outcome.effects if isinstance(effect, Unanswered)]
+
+
+def test_a_question_that_finds_nothing_is_kept_for_the_clinic_with_everything_personal_masked() -> None:
+    outcome = Chat(ScriptedLibrary()).turn("а со слониками, мой номер 89161234567, anna@mail.ru, меня зовут аня")
+
+    assert unanswered(outcome) == ["а со слониками, мой номер ▒, ▒, меня зовут ▒"]
+
+
+def test_a_question_whose_offers_were_all_refused_is_kept_once_and_not_with_the_press() -> None:
+    chat = Chat(ScriptedLibrary({"про сроки у Марии": {"duration": 0.4, "onset": 0.3}}))
+
+    asked = chat.turn("про сроки у Марии")
+    refused = chat.turn(press="none")
+    again = chat.turn(press="none")
+
+    assert unanswered(asked) == []
+    assert unanswered(refused) == ["про сроки у ▒"]
+    assert unanswered(again) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["больно?", "/help", "хочу умереть", "не могу дышать", "у меня миастения, мне можно?", "…", "👍"]
+)
+def test_what_was_answered_refused_or_no_question_is_not_kept(text: str) -> None:
+    outcome = Chat(ScriptedLibrary({"больно?": {"pain": 0.9}})).turn(text)
+
+    assert unanswered(outcome) == []
+
+
+def test_while_a_human_holds_the_chat_no_question_is_kept() -> None:
+    assert Chat(ScriptedLibrary(), state=ChatState(owner="human")).turn("а со слониками?").effects == ()
 
 
 # ---- languages ----------------------------------------------------------------------------------------------------

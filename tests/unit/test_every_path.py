@@ -189,9 +189,9 @@ def test_every_button_leads_somewhere_and_the_menus_to_every_article(lang: Lang)
 
 
 def _crawled(chat: Chat) -> Iterator[tuple[str, Reply]]:
-    """Every button that can be reached from /start, with what it says."""
+    """Every button that can be reached from a command, with what it says."""
     language = chat.state.language
-    waiting, seen = ["start", "help", "language"], {"none"}
+    waiting, seen = ["start", "help", "language", "privacy", "mydata", "forget"], {"none"}
     while waiting:
         payload = waiting.pop()
         if payload in seen:

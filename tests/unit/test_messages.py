@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.messages import ChatState, Kind
@@ -10,11 +11,20 @@ def test_a_topic_is_forgotten_after_half_an_hour() -> None:
     assert state.live_topic(NOON + timedelta(minutes=31)) is None
 
 
-def test_an_edit_and_a_press_are_turns_of_their_own_and_a_repeated_delivery_is_not() -> None:
-    first = make_incoming("сколько держится")
-    assert make_incoming("сколько держится").turn == first.turn
-    assert make_incoming("сколько стоит", edited=True).turn != first.turn
-    assert make_incoming(press="more:pain").turn != first.turn
+def test_a_repeated_delivery_is_the_same_turn_and_another_message_is_another() -> None:
+    first = make_incoming("сколько держится", message_id="7")
+
+    assert make_incoming("сколько держится", message_id="7", at=NOON + timedelta(seconds=9)).turn == first.turn
+    assert make_incoming("сколько держится", message_id="8").turn != first.turn
+
+
+def test_every_edit_of_a_message_is_a_turn_of_its_own_and_its_repeated_delivery_is_not() -> None:
+    first = make_incoming("сколько держится", message_id="7")
+    edit = make_incoming("сколько стоит", message_id="7", edited=True, at=NOON + timedelta(seconds=1))
+    later = make_incoming("сколько стоит?", message_id="7", edited=True, at=NOON + timedelta(seconds=2))
+
+    assert len({first.turn, edit.turn, later.turn}) == 3
+    assert replace(edit).turn == edit.turn
 
 
 def test_danger_comes_first_among_replies_and_silence_last() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from bot.adapters.database.tables import ANSWERS, CHATS, INBOX, UNANSWERED
 from bot.adapters.database.values import dump_incoming, dump_state, load_incoming, load_state
 from bot.deliveries import AHEAD_WAITS, Arrival, Claim, Done, Waiting
 from bot.errors import TurnLost
-from bot.messages import ChatId, ChatState
+from bot.messages import ChatId, ChatState, Key
 from bot.ports import Clock
 
 # A turn takes milliseconds; a worker that has not committed for so long has died or hangs.
@@ -169,7 +170,10 @@ class Inbox:
                 raise TurnLost("The messages of this turn have been answered already.")
             if done.erase:
                 await data.erase(connection, chat)
-            leaving = [*done.leaving, *([await data.show(connection, self._database, chat)] if done.show else [])]
+            leaving = list(done.leaving)
+            if done.show:
+                file = await data.show(connection, self._database, chat)
+                leaving.append(replace(file, key=Key(done.turn, len(leaving))))
             await put(connection, self._database, chat, leaving, done, now)
             await self._note(connection, done, now)
             rest = (await self._waiting(connection, [chat])).get(chat, [])

@@ -83,7 +83,7 @@ class Outbox:
         self._database.ring("outbox")
 
     async def waiting(self, known: Collection[int], most: int) -> list[Parcel]:
-        """Up to `most` parcels that are not `known` yet, in the order of sending.
+        """Up to `most` parcels that are not `known` yet, in the order of sending: dangers first, then as written.
 
         Raises:
             DatabaseUnreachable: the database can't be used now.
@@ -92,13 +92,15 @@ class Outbox:
             ids = await connection.execute(
                 select(OUTBOX.c.id)
                 .where(OUTBOX.c.bot == self._database.bot, OUTBOX.c.done_at.is_(None))
-                .order_by(OUTBOX.c.id)
+                .order_by(OUTBOX.c.ahead.desc(), OUTBOX.c.id)
                 .limit(most + len(known))
             )
             new = [number for (number,) in ids if number not in known][:most]
             if not new:
                 return []
-            rows = await connection.execute(select(OUTBOX).where(OUTBOX.c.id.in_(new)).order_by(OUTBOX.c.id))
+            rows = await connection.execute(
+                select(OUTBOX).where(OUTBOX.c.id.in_(new)).order_by(OUTBOX.c.ahead.desc(), OUTBOX.c.id)
+            )
             return [
                 Parcel(
                     row.id,

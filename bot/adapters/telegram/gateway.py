@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 
 import structlog
 from aiogram import Bot
@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 # A danger waits no longer than this for the database, in seconds; then it is answered without.
 _PATIENCE = 2.0
+# Numbers of updates fit in 64 bits.
+_MOST = 2**63
 # Updates remembered by id while storing fails, so that a danger is told once and not at each attempt.
 _REMEMBERED = 10_000
 
@@ -46,14 +48,20 @@ class Gateway:
     ) -> None:
         self._name, self._bot, self._conversation = name, bot, conversation
         self._inbox, self._outbox, self._turns, self._clock = inbox, outbox, turns, clock
-        self._told: dict[int, None] = {}
+        # By update: whether it was a danger that was told; those that were none are not read again at each attempt.
+        self._told: dict[int, bool] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     async def take(self, updates: Sequence[Update]) -> bool:
         """Store updates; False if that failed: Telegram must not hear that they were taken, and gives them again.
 
         Groups, channels and what we don't serve are left alone. Whatever the database does, a danger is answered.
+
+        Raises:
+            ValueError: an update's number is none that Telegram gives.
         """
+        if any(not -_MOST <= update.update_id < _MOST for update in updates):
+            raise ValueError("an update has a number that no database holds")
         served = [update for update in updates if chat_of(update) is not None]
         read = [(update.update_id, self._words(update)) for update in served]
         dangers = {number: incoming for number, incoming in read if incoming is not None and self._alarms(incoming)}
@@ -67,7 +75,7 @@ class Gateway:
                 fresh = await self._inbox.store(arrivals)
         except (DatabaseUnreachable, TimeoutError) as error:
             log.warning("update_not_stored", updates=len(served), reason=getattr(error, "reason", "timeout"))
-            await self._tell(dangers)
+            await self._tell([(number, incoming) for number, incoming in read if incoming is not None], set(dangers))
             return False
         for arrival in arrivals:
             if arrival.update not in fresh:
@@ -105,18 +113,18 @@ class Gateway:
         return from_press(self._name, query, payload or "", self._clock.now())
 
     def _arrival(self, number: int, incoming: Incoming, *, ahead: bool) -> Arrival:
-        told = number in self._told
+        told = self._told.get(number, False)
         fragment = not ahead and not incoming.edited and incoming.attachment is None and is_fragment(incoming.text)
         return Arrival(number, incoming, self._clock.now(), ahead, told, fragment)
 
     def _alarms(self, incoming: Incoming) -> bool:
         return bool(self._conversation.alarms(incoming.text))
 
-    async def _tell(self, dangers: dict[int, Incoming]) -> None:
-        """Answer dangers with nothing stored, each once."""
-        for number, incoming in dangers.items():
-            if number not in self._told and await self._turns.tell(incoming):
-                self._told[number] = None
+    async def _tell(self, read: Sequence[tuple[int, Incoming]], alarming: Collection[int]) -> None:
+        """Answer what of this is a danger with nothing stored, each once; both nets listen, the surest go first."""
+        for number, incoming in sorted(read, key=lambda one: one[0] not in alarming):
+            if not self._told.get(number) and (number in alarming or number not in self._told):
+                self._told[number] = await self._turns.tell(incoming, alarming=number in alarming)
         while len(self._told) > _REMEMBERED:
             del self._told[next(iter(self._told))]
 

@@ -88,10 +88,12 @@ def from_press(bot: str, query: CallbackQuery, payload: str, at: datetime) -> In
 
 
 def _words(message: Message) -> str:
-    if message.text or message.caption:
-        return message.text or message.caption or ""
-    card = (message.contact.vcard or "") if message.contact else ""
-    return " ".join(line.partition(":")[2] for line in card.splitlines() if line.upper().startswith("NOTE"))
+    words = message.text or message.caption
+    if not words:
+        card = (message.contact.vcard or "") if message.contact else ""
+        words = " ".join(line.partition(":")[2] for line in card.splitlines() if line.upper().startswith("NOTE"))
+    # Half of an emoji is no text: nothing could store it, and the update would come again for ever.
+    return words.encode("utf-8", "replace").decode("utf-8")
 
 
 def _attachment(message: Message) -> Attachment | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 # Telegram allows about 30 messages a second per token; staying below leaves room for answers to presses.
@@ -12,6 +13,7 @@ CHAT_PAUSE = 1.0
 PER_MINUTE, _MINUTE = 20, 60.0
 # Chats remembered; a quiet one's memory is worth nothing after a second.
 _REMEMBERED = 10_000
+_ROUNDING = 1e-6
 
 
 class Pace:
@@ -21,23 +23,30 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._next = 0.0
+        # Moments that are taken, as numbers of ticks: a chat that must wait takes a later one and holds up nobody.
+        self._taken: set[int] = set()
         self._chats: dict[int, float] = {}
         self._groups: dict[int, deque[float]] = {}
 
     def slot(self, chat: int, now: float) -> float:
         """The moment at which the next message to this chat may leave, not before `now`; it is taken."""
-        at = max(now, self._next, self._chats.get(chat, 0.0))
+        at = max(now, self._chats.get(chat, 0.0))
         if chat < 0:
             sent = self._groups.setdefault(chat, deque(maxlen=PER_MINUTE))
             if len(sent) == PER_MINUTE:
                 at = max(at, sent[0] + _MINUTE)
-            sent.append(at)
-        # A chat that must wait does not hold up the others: only what leaves now moves the common clock.
-        self._next = max(self._next, now) + 1 / PER_SECOND
+        tick = math.ceil(at * PER_SECOND - _ROUNDING)
+        while tick in self._taken:
+            tick += 1
+        self._taken.add(tick)
+        at = max(at, tick / PER_SECOND)
+        if chat < 0:
+            self._groups[chat].append(at)
         self._chats[chat] = at + CHAT_PAUSE
         if len(self._chats) > _REMEMBERED:
             self._chats = {known: free for known, free in self._chats.items() if free > now}
+        if len(self._taken) > _REMEMBERED:
+            self._taken = {taken for taken in self._taken if taken >= now * PER_SECOND - 1}
         return at
 
     def pause(self, chat: int, until: float) -> None:

@@ -87,6 +87,10 @@ class Sender:
             log.info("sending")
             try:
                 await self._send_waiting()
+            except asyncio.CancelledError:
+                for task in self._tasks:
+                    task.cancel()
+                raise
             finally:
                 self._meters.sending(False)
                 await self._give_up_lines()
@@ -95,8 +99,9 @@ class Sender:
 
     async def drained(self) -> None:
         """Wait until nothing waits here or in the outbox, if we are the one that sends."""
-        while self._lock.held and (self._known or await self._outbox.waiting(self._known, 1)):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(DatabaseUnreachable):
+            while self._lock.held and (self._known or await self._outbox.waiting(self._known, 1)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
         """Begin nothing new; wait for the calls under way. What still waits is sent after the next start."""
@@ -200,6 +205,9 @@ class Sender:
         reply = self._with_apology(parcel, reply)
         earlier = await self._earlier(parcel) if isinstance(leaving, Edit) else {}
         pairs = list(zip(render(reply.text), plain(reply.text), strict=True))
+        if not pairs:
+            log.error("nothing_to_show", chat=str(parcel.chat_id), cause=parcel.cause)
+            return "refused"
         for number in range(parcel.pieces, len(pairs)):
             last = number == len(pairs) - 1
             html, text = pairs[number]
@@ -230,12 +238,13 @@ class Sender:
         part = edit.reply.key.part
         for (other, piece), message_id in earlier.items():
             if (other == part and piece >= pieces) or (edit.last and other > part):
-                await self._quietly(self._bot.delete_message, int(parcel.chat_id.chat), int(message_id))
+                await self._take_away(parcel, int(message_id))
                 await self._persist(lambda m=message_id: self._outbox.removed(parcel.chat_id, m))  # type: ignore[misc]
 
     def _with_apology(self, parcel: Parcel, reply: Reply) -> Reply:
         """An answer that comes late says so first; what to do in danger is never put off by a word."""
-        if reply.kind in _DANGERS or self._clock.now() - parcel.asked_at < LATE:
+        begun = parcel.pieces > 0
+        if begun or reply.kind in _DANGERS or self._clock.now() - parcel.asked_at < LATE:
             return reply
         return replace(reply, text=f"{self._wording()(parcel.language, Phrase.LATE)}\n\n{reply.text}")
 
@@ -304,6 +313,8 @@ class Sender:
             if self._pace is not None and not ahead:
                 await self._sleep(self._pace.slot(chat, now := time.monotonic()) - now, parcel)
             try:
+                if ahead:
+                    return await call()
                 async with self._calls:
                     return await call()
             except TelegramRetryAfter as error:
@@ -345,11 +356,13 @@ class Sender:
                     raise
                 await asyncio.sleep(_FIRST_PAUSE)
 
-    async def _quietly(self, call: Callable[..., Awaitable[object]], *arguments: int) -> None:
+    async def _take_away(self, parcel: Parcel, message_id: int) -> None:
+        """Remove a message of ours; one that Telegram won't take away (too old, gone already) stays."""
+        chat = int(parcel.chat_id.chat)
         try:
-            await call(*arguments)
-        except TelegramAPIError as error:
-            log.info("bookkeeping_failed", error=type(error).__name__)
+            await self._patiently(lambda: self._bot.delete_message(chat, message_id), chat, parcel.ahead, parcel)
+        except TelegramBadRequest as error:
+            log.info("not_taken_away", error=type(error).__name__)
 
     def _markup(self, chat_id: ChatId, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
         if not buttons:

@@ -10,7 +10,8 @@ import pytest
 from bot.messages import LANGS, Lang
 from bot.retrieval.library import Library
 from bot.wording import Phrase
-from tests.integration.telegram.conftest import eventually, messages_in
+from tests.faults.processes import eventually
+from tests.integration.telegram.conftest import messages_in
 from tests.telegram.fake_telegram_client import Reply, User
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from bot.retrieval.library import Library
-from tests.integration.telegram.conftest import BotProcess, TelegramServer, eventually, messages_in
+from tests.faults.processes import BotProcess, TelegramServer, eventually, own_data
+from tests.integration.telegram.conftest import messages_in
 from tests.telegram.fake_telegram_client import Fake
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,8 @@ def server() -> Iterator[TelegramServer]:
 @pytest.fixture
 def start(small: tuple[Path, Path, Library], tmp_path: Path, server: TelegramServer) -> Iterator[Start]:
     """Starts the bot with a few topics, matched by words alone: that is quick. Other settings can be given."""
-    root, data_dir, _ = small
+    root, built, _ = small
+    data_dir = own_data(built, tmp_path / "data")
     started: list[BotProcess] = []
 
     def start_bot(**settings: object) -> BotProcess:
@@ -56,7 +58,30 @@ def sentences(output: str) -> list[str]:
 # ---- stop -----------------------------------------------------------------------------------------------------
 
 
-def test_asked_to_stop_it_first_finishes_what_it_has_taken(start: Start, server: TelegramServer) -> None:
+def test_asked_to_stop_it_first_finishes_the_turns_under_way(start: Start, server: TelegramServer) -> None:
+    fake = server.start()
+    bot = start().polling()
+    fake.fault("sendMessage", latency=0.3, times=0)
+    patients = [fake.user(number, language_code="ru") for number in range(1, 11)]
+    for _ in range(3):
+        for patient in patients:
+            patient.say(QUESTION)
+    eventually(lambda: bot.events("turn_done"), 20, "the first turn is done")
+
+    began = time.monotonic()
+    code = bot.stop()
+
+    turns = len(bot.events("turn_done"))
+    assert code == 0
+    assert time.monotonic() - began < 10
+    assert 0 < turns == sum(len(messages_in(patient)) for patient in patients)
+    assert sentences(bot.output) == []
+    assert bot.events("stopped")
+
+
+def test_what_was_taken_before_a_stop_is_answered_once_after_the_next_start(
+    start: Start, server: TelegramServer
+) -> None:
     fake = server.start()
     bot = start().polling()
     fake.fault("sendMessage", latency=0.3, times=0)
@@ -65,17 +90,15 @@ def test_asked_to_stop_it_first_finishes_what_it_has_taken(start: Start, server:
         for patient in patients:
             patient.say(QUESTION)
     eventually(lambda: fake.get("stats")["pending_updates"] == 0, 20, "all messages are taken")
-    answered = fake.get("stats")["calls"].get("sendmessage", 0)
+    bot.stop()
+    assert sum(len(messages_in(patient)) for patient in patients) < 30
 
-    began = time.monotonic()
-    code = bot.stop()
+    start().polling()
+    eventually(lambda: all(len(messages_in(patient)) >= 3 for patient in patients), 30, "all are answered")
+    patients[0].say("/help")
+    eventually(lambda: len(messages_in(patients[0])) == 4, 15, "whatever comes, has come")
 
-    assert answered < 30
-    assert code == 0
-    assert time.monotonic() - began < 10
-    assert [len(messages_in(patient)) for patient in patients] == [3] * 10
-    assert sentences(bot.output) == []
-    assert bot.events("stopped")
+    assert [len(messages_in(patient)) for patient in patients[1:]] == [3] * 9
 
 
 def test_asked_to_stop_while_telegram_fails_it_gives_up_within_ten_seconds(

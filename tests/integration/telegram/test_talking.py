@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -14,7 +15,8 @@ from bot.messages import Button, ChatState, Kind, Lang
 from bot.retrieval.library import Library
 from bot.wording import Phrase
 from tests.examples import ROOT, make_incoming
-from tests.integration.telegram.conftest import BotProcess, eventually, messages_in
+from tests.faults.processes import BotProcess, eventually
+from tests.integration.telegram.conftest import messages_in
 from tests.telegram.fake_telegram_client import ControlError, Fake, Reply, User
 
 pytestmark = pytest.mark.slow
@@ -358,7 +360,7 @@ def test_the_command_menu_is_set_in_both_languages(bot: BotProcess, fake: Fake, 
     menus = settings_sent(fake, "setmycommands", "commands")
     for code, lang in {"": "ru", "en": "en"}.items():
         commands = {row["command"]: row["description"] for row in json.loads(menus[code])}
-        assert list(commands) == ["start", "help", "topics", "language"]
+        assert list(commands) == ["start", "help", "topics", "language", "privacy", "mydata", "forget"]
         assert commands["topics"] == library.wording("ru" if lang == "ru" else "en", Phrase.COMMAND_TOPICS)
         assert all(len(description) <= 256 for description in commands.values())
 
@@ -536,8 +538,8 @@ def test_an_edit_of_a_message_the_bot_never_saw_is_answered_as_new(person: Perso
     anna = person()
     message = {
         "message_id": 900_001,
-        "date": 1_795_000_000,
-        "edit_date": 1_795_000_060,
+        "date": int(time.time()) - 60,
+        "edit_date": int(time.time()),
         "chat": {"id": anna.chat_id, "type": "private"},
         "from": {"is_bot": False, "first_name": "Анна", **anna.profile},
         "text": DURATION["ru"],

@@ -9,7 +9,8 @@ import pytest
 
 from bot.adapters.telegram.rendering import plain
 from bot.retrieval.library import Library
-from tests.integration.telegram.conftest import BotProcess, eventually, messages_in
+from tests.faults.processes import BotProcess, eventually
+from tests.integration.telegram.conftest import messages_in
 from tests.telegram.fake_telegram_client import Fake, User
 
 pytestmark = pytest.mark.slow
