@@ -138,8 +138,9 @@ class Shelf:
             builds: whether this process is the one that builds and publishes; the others serve what it published.
         """
         seen = await asyncio.to_thread(_state, self._root)
-        published = given_up = ""
-        followed = 0.0
+        published, followed = "", 0.0
+        # The version and the files with which following was tried last: either may change and make it worth another.
+        given_up: tuple[str, list[tuple[str, int, int]]] | None = None
         while True:
             await asyncio.sleep(LOOK_EVERY)
             now = await asyncio.to_thread(_state, self._root)
@@ -152,12 +153,13 @@ class Shelf:
                         await publication.publish(self.library.version)
                         published = self.library.version
                     continue
-                seen, published = now, ""
+                # What was edited meanwhile stays unseen: if the builder dies, the next one builds it.
+                published = ""
                 if time.monotonic() - followed >= FOLLOW_EVERY:
                     followed = time.monotonic()
                     wanted = await publication.current()
-                    if wanted is not None and wanted not in (self.library.version, given_up):
-                        given_up = wanted
+                    if wanted is not None and wanted != self.library.version and (wanted, now) != given_up:
+                        given_up = (wanted, now)
                         await self._follow(wanted)
             except KnowledgeError as error:
                 for problem in error.problems:

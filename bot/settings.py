@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     @field_validator("metrics_bind")
     @classmethod
     def _bind_is_host_and_port(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", value):
+        if value is not None and not (re.fullmatch(r"[^:\s]+:\d{1,5}", value) and int(value.partition(":")[2]) < 65536):
             raise ValueError("must be host:port, such as 127.0.0.1:9100")
         return value
 

@@ -30,7 +30,7 @@ from tests.conftest import DATA_DIR
 from tests.examples import KNOWLEDGE
 from tests.faults.account import Said
 from tests.faults.patients import Answers, Crowd
-from tests.faults.processes import SECRET, BotProcess, RoundRobin, TelegramServer, free_port, own_data
+from tests.faults.processes import SECRET, BotProcess, RoundRobin, TelegramServer, eventually, free_port, own_data
 from tests.integration.processes import Clinic
 from tests.postgres import Postgres, binaries
 from tests.telegram.fake_telegram_client import Fake
@@ -186,6 +186,8 @@ class Replicas:
         self.all[number], self.began[number] = self._start(number), time.time()
 
     def stop(self) -> list[int]:
+        """Stop all in order, once all have come up; their exit codes."""
+        eventually(lambda: len(self.ready()) == len(self.all), 60, "the last ones come up")
         codes = [process.stop() for process in self.all]
         for process in self.all:
             self._count(process)
@@ -243,6 +245,7 @@ class Attack:
         return self._kill(victim, "start")
 
     def _wait_for(self, number: int) -> list[int]:
+        """Which are ready, once that are so many."""
         until = time.monotonic() + 60
         while len(ready := self._replicas.ready()) < number:
             assert time.monotonic() < until, "the bot does not come up again"

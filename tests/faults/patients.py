@@ -25,14 +25,14 @@ QUESTIONS: Mapping[Lang, Mapping[str, str]] = {
         "duration": "сколько держится эффект",
         "pain": "это больно?",
         "onset": "когда подействует",
-        "side-effects": "какие побочные эффекты",
+        "red-flags": "какие признаки опасны после укола",
         "mood-evidence": "помогает ли ботокс от депрессии",
     },
     "en": {
         "duration": "how many months does botox last",
         "pain": "does it hurt?",
         "onset": "when does it start working",
-        "side-effects": "what are the side effects",
+        "red-flags": "which signs are dangerous after the injection",
         "mood-evidence": "does botox help with depression",
     },
 }

@@ -75,10 +75,9 @@ class BotProcess:
 
     Args:
         folder: where it runs and leaves its log; no `.env` is there.
-        before: called in the child before the program starts.
     """
 
-    def __init__(self, folder: Path, *, before: Callable[[], None] | None = None, **settings: object) -> None:
+    def __init__(self, folder: Path, **settings: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / f"bot-{time.monotonic_ns()}.log"
         given = {"BOT_TOKEN": TOKEN, "LOG_FORMAT": "json", **{name: str(value) for name, value in settings.items()}}
@@ -92,7 +91,6 @@ class BotProcess:
                 env={**kept, **calm, "PYTHONPATH": str(ROOT), **given},
                 stdout=log,
                 stderr=log,
-                preexec_fn=before,
             )
 
     @property

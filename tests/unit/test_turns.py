@@ -500,6 +500,20 @@ async def test_a_danger_that_fails_to_be_stored_is_said_once_by_one_task(desk: D
     assert desk.voice.said == [(ANNA, "112")]
 
 
+@pytest.mark.parametrize("method", ["read", "commit"])
+async def test_a_second_danger_is_said_too_while_storage_fails(desk: Desk, method: str) -> None:
+    """Whoever first could not breathe and now wants to die must hear both replies."""
+    first, second = await desk.hears("danger", "another danger", ahead=True)
+    desk.inbox.fails = {method}
+
+    desk.turns.danger(ANNA, first)
+    await until(lambda: _was_said(desk))
+    desk.turns.danger(ANNA, second)
+    await soon(desk.turns.stop())
+
+    assert desk.voice.said == [(ANNA, "112"), (ANNA, "112")]
+
+
 async def test_a_danger_that_only_the_turn_itself_hears_is_said_directly_where_storage_fails(desk: Desk) -> None:
     """The second net listens in the turn, not at the door."""
     await desk.hears("danger")

@@ -48,7 +48,8 @@ async def show(connection: AsyncConnection, database: Database, chat: ChatId) ->
     """Everything kept about a chat, as a JSON file whose names are the tables'."""
     found: dict[str, Any] = {"chat": str(chat)}
     for table in (CHATS, INBOX, OUTBOX, MESSAGES, CALLBACKS, FEEDBACK, CONSENTS):
-        rows = (await connection.execute(select(table).where(_of(table, chat)))).mappings().all()
+        order = [table.c[name] for name in ("id", "noted_at", "part", "piece", "kept_at") if name in table.c]
+        rows = (await connection.execute(select(table).where(_of(table, chat)).order_by(*order))).mappings().all()
         found[table.name] = [
             {
                 name: _readable(database, name, value)

@@ -15,6 +15,7 @@ from sqlalchemy import Table, event, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.adapters.database import migrations, quick
@@ -56,7 +57,7 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except (TimeoutError, OperationalError, InterfaceError, OSError) as error:
+        except (TimeoutError, PoolTimeout, OperationalError, InterfaceError, OSError) as error:
             raise DatabaseUnreachable(type(getattr(error, "orig", None) or error).__name__) from error
         except DBAPIError as error:
             if error.connection_invalidated or _is_shutdown(error):
@@ -202,6 +203,6 @@ def _is_unusable(error: DBAPIError) -> bool:
 
 
 def _is_shutdown(error: DBAPIError) -> bool:
-    """PostgreSQL says so when it is stopped under us, or has no room left."""
+    """PostgreSQL says so when it is stopped under us, has no room left, or ends one of two that wait for each other."""
     state = str(getattr(error.orig, "sqlstate", "") or "")
-    return state.startswith(("08", "53", "57P"))
+    return state.startswith(("08", "40", "53", "57P"))

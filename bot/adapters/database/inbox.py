@@ -273,11 +273,9 @@ _FREE: dict[str, Any] = {"lease_holder": None, "lease_until": None}
 
 
 def _ripe(rows: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
-    """What may be answered now: not what its own task answers at once, nor a lone fragment before its time."""
+    """What may be answered now: not what its own task answers at once, nor fragments alone before their time."""
     found = [row for row in rows if not row.ahead or _has_come(row.due_at, now)]
-    if len(found) == 1 and found[0].fragment and not _has_come(found[0].due_at, now):
-        return []
-    return found
+    return found if any(not row.fragment or _has_come(row.due_at, now) for row in found) else []
 
 
 def _next_due(rows: Sequence[Row[Any]]) -> datetime | None:

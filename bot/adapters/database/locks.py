@@ -108,23 +108,30 @@ class FileLock:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StorageError(f"{self._path} can't be written: {error.strerror}.") from error
-        said = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        try:
+            said = False
+            while not _locked(file):
                 if not said:
                     log.info("lock_held_elsewhere", lock=self._path.name)
                     said = True
                 await asyncio.sleep(_AGAIN)
-                continue
-            self._file = file
-            return
+        except BaseException:
+            os.close(file)
+            raise
+        self._file = file
 
     async def release(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lock(database: Database, name: str) -> Lock:

@@ -187,6 +187,8 @@ class Outbox:
 
     async def payload(self, chat_id: ChatId, callback: str) -> str | None:
         """What a button means, or None if this chat was never given it, or too long ago."""
+        if not callback.isascii() or not callback.isalnum():
+            return None  # no name of ours; PostgreSQL would not even take some of what may be sent here
         async with self._database.begin() as connection:
             sealed = await connection.scalar(
                 select(CALLBACKS.c.sealed_payload).where(_of(CALLBACKS, chat_id), CALLBACKS.c.callback == callback)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from dataclasses import replace
 from functools import cache
@@ -53,12 +54,12 @@ def load_state(found: bytes) -> ChatState:
             return state
         except ValidationError:
             pass
-    kept = {name: row[name] for name in ("language", "care_until", "care_for", "owner") if row.get(name) is not None}
-    try:
-        old: ChatState = _adapter("ChatState").validate_python(kept)
-        return replace(old, schema=STATE_SCHEMA)
-    except ValidationError:
-        return ChatState()
+    state = ChatState()
+    for name in [name for name in ("language", "care_until", "care_for", "owner") if row.get(name) is not None]:
+        # One by one: what can be read of a patient's care must not be lost with the rest.
+        with contextlib.suppress(ValidationError):
+            state = replace(state, **{name: getattr(_adapter("ChatState").validate_python({name: row[name]}), name)})
+    return state
 
 
 def dump_leaving(leaving: Leaving) -> bytes:

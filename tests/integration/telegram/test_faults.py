@@ -461,6 +461,7 @@ def malformed(dice: random.Random, user: User) -> bytes:
     whole = update(user, dice.randrange(10**6, 10**7), "сколько держится")
     text = json.dumps(whole).encode()
     message = whole["message"]
+    far = {"id": 10**100, "type": "private"}
     ways: list[Callable[[], bytes]] = [
         lambda: dice.randbytes(dice.randrange(400)),
         lambda: text[: dice.randrange(len(text))],
@@ -469,7 +470,7 @@ def malformed(dice: random.Random, user: User) -> bytes:
         lambda: json.dumps(dice.choice([None, 1, "text", [], [whole], {}, {"update_id": None}])).encode(),
         lambda: json.dumps(whole | {"update_id": dice.choice(["x", -1.5, 10**40, -(10**40), None])}).encode(),
         lambda: json.dumps(whole | {"message": dice.choice([1, "x", [], {}, {"chat": 1}])}).encode(),
-        lambda: json.dumps({**whole, "message": {**message, "chat": dice.choice([{}, {"id": "x"}, 5])}}).encode(),
+        lambda: json.dumps({**whole, "message": {**message, "chat": dice.choice([{}, {"id": "x"}, 5, far])}}).encode(),
         lambda: json.dumps({**whole, "message": {**message, "date": dice.choice([10**18, -(10**18), "x"])}}).encode(),
         lambda: json.dumps({**whole, "message": {**message, "text": dice.choice([5, ["x"], {"a": 1}])}}).encode(),
         lambda: json.dumps({**whole, "message": {**message, "text": "\ud800 сколько"}}).encode(),
