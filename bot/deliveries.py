@@ -116,7 +116,7 @@ def next_work(waiting: Sequence[Waiting]) -> tuple[Waiting, tuple[int, ...]]:
     """The message to answer next and the rows it answers: fragments are joined with the text that follows them.
 
     Raises:
-        IndexError: nothing waits.
+        ValueError: nothing waits.
     """
     first, *rest = waiting
     words, rows = [first.incoming.text], [first.id]

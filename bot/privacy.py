@@ -7,11 +7,12 @@ import re
 MASK = "▒"
 # In this order: an address may hold digits, a number may hold a name's letters only by accident.
 _MASKED = (
-    re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),  # e-mail
+    re.compile(r"\b[\w.+-]+(?:@[\w-]+(?:\.[\w-]+)*| ?@ ?[\w-]+(?:\.[\w-]+)+)"),  # e-mail
     re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.IGNORECASE),
+    re.compile(r"\b[\w-]+\.(?:com|ru|me|net|org|рф|su)/\S+", re.IGNORECASE),
     re.compile(r"@\w{3,}"),
     # Phones, cards, passports, dates: a run with four digits or more, however it is broken up.
-    re.compile(r"\+?\d(?:[\s().-]{0,3}\d){3,}"),
+    re.compile(r"\+?\d(?:[\s().,/_–—-]{0,3}\d){3,}"),
 )
 # A word with a capital inside a sentence may be a name; at its beginning, or written all in capitals, it tells nothing.
 _NAME = re.compile(r"(?<=[^\W\d_]|,|;)(\s+)[A-ZА-ЯЁ][a-zа-яё]+(?:[-\s][A-ZА-ЯЁ][a-zа-яё]+)*")

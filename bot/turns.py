@@ -175,7 +175,8 @@ class Turns:
             async with asyncio.timeout(_PATIENCE if _is_danger(outcome) else None):
                 following = await self._inbox.commit(claim, done)
         except (DatabaseUnreachable, TimeoutError) as error:
-            if _is_danger(outcome) and not work.told:
+            # Without a lease it is one that `_danger` answers, and tells where it can't.
+            if claim.fence is not None and _is_danger(outcome) and not work.told:
                 await self._speak(work.incoming, outcome)
             if isinstance(error, TimeoutError):
                 raise DatabaseUnreachable("timeout") from error
@@ -210,9 +211,8 @@ class Turns:
                     continue
             log.info("danger_left_to_workers", chat=str(chat_id))
         except DatabaseUnreachable as error:
-            # A failed commit has told it already; a failed reading has not.
             log.warning("danger_without_storage", chat=str(chat_id), reason=error.reason)
-            if not waiting.told and chat_id not in self._cared_for:
+            if not waiting.told:
                 await self.tell(waiting.incoming, alarming=True)
         except TimeoutError:
             log.warning("danger_without_storage", chat=str(chat_id), reason="timeout")
@@ -224,7 +224,7 @@ class Turns:
 
     async def _outcome(self, work: Waiting, state: ChatState, *, given_up: bool) -> Outcome:
         """What the conversation decides; where it breaks, a danger is still answered and the rest gets an apology."""
-        if given_up:
+        if given_up and not self._conversation.alarms(work.incoming.text):
             log.error("turn_given_up", turn=work.incoming.turn)
             return self._apology(state)
         try:

@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -318,9 +319,9 @@ def _judge(
     said = crowd.said()
     counted = [kill for kill in kills if kill.counts]
     twice = [one for account in accounts for one in account.twice]
-    gaps = [
-        _window(first, again, kills) for one in twice for first, again in zip(one.heard, one.heard[1:], strict=False)
-    ]
+    # A danger that storage was too slow for is told without it, and may come again once it is stored: so it is meant.
+    again = [one for one in twice if one.what != "danger"]
+    gaps = [_window(first, next_, kills) for one in again for first, next_ in pairwise(one.heard)]
     windows = [1000 * gap for gap in gaps if gap is not None]
     lost = [one for account in accounts for one in account.lost]
     wrong = [one for account in accounts for one in account.out_of_order]

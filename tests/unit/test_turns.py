@@ -75,6 +75,9 @@ class ScriptedConversation:
         self.heard: list[str] = []
         self.goes_on = threading.Event()
 
+    def alarms(self, text: str) -> list[str]:
+        return ["danger"] if "danger" in text else []
+
     def answer(self, incoming: Incoming, state: ChatState) -> Outcome:
         text = incoming.text
         self.heard.append(text)

@@ -63,6 +63,8 @@ class Gateway:
         if any(not -_MOST <= update.update_id < _MOST for update in updates):
             raise ValueError("an update has a number that no database holds")
         served = [update for update in updates if chat_of(update) is not None]
+        if any(abs(chat_of(update) or 0) >= _MOST for update in served):
+            raise ValueError("an update has a chat that Telegram does not give")
         read = [(update.update_id, self._words(update)) for update in served]
         dangers = {number: incoming for number, incoming in read if incoming is not None and self._alarms(incoming)}
         try:

@@ -324,6 +324,8 @@ class Sender:
                 if time.monotonic() - began > TRIED_FOR.total_seconds():
                     raise
                 wait, pause = pause, min(pause * 2, _LONGEST_PAUSE)
+            if self._pace is not None:
+                self._pace.pause(chat, time.monotonic() + wait)
             log.warning("telegram_made_us_wait", seconds=wait)
             await self._sleep(wait, parcel)
 

@@ -483,6 +483,7 @@ def malformed(dice: random.Random, user: User) -> bytes:
 
 def test_a_thousand_malformed_bodies_do_no_harm(scaled: Scaled, small: Small) -> None:
     dice, stranger = random.Random(7), scaled.person()
+    stranger.say("/help")
     connection = http.client.HTTPConnection("127.0.0.1", scaled.replicas.ports[0], timeout=20)
     headers = {"Content-Type": "application/json", SECRET_HEADER: SECRET}
     statuses: dict[int, bytes] = {}
@@ -495,7 +496,8 @@ def test_a_thousand_malformed_bodies_do_no_harm(scaled: Scaled, small: Small) ->
         statuses.setdefault(answer.status, body[:200])
     connection.close()
 
-    assert set(statuses) == {400}, statuses
+    # Half a letter is no text either, but it can be answered.
+    assert set(statuses) <= {200, 400}, statuses
     anna = scaled.person()
     anna.say(QUESTIONS["pain"])
     settle(anna, small[2])

@@ -70,7 +70,9 @@ def test_without_a_key_there_is_no_vault() -> None:
         Vault([])
 
 
-@pytest.mark.parametrize("wrong", ["", "secret", OLD[:-4], "ключ" * 11, "=" * 44])
+@pytest.mark.parametrize(
+    "wrong", ["", "secret", OLD[:-4], "ключ" * 11, "=" * 44], ids=["none", "short", "cut", "Cyrillic", "signs"]
+)
 def test_what_is_no_key_is_refused_and_not_repeated(wrong: str) -> None:
     with pytest.raises(SettingError, match="DATA_KEYS: holds something that is no key") as raised:
         Vault([OLD, wrong])
