@@ -658,6 +658,20 @@ async def test_after_a_danger_the_ordinary_message_is_answered_from_the_new_stat
     assert await inbox.commit(again, done(again)) is None
 
 
+async def test_a_worker_overtaken_by_a_danger_gives_its_lease_back_and_the_message_waits_no_longer(
+    storage: Storage,
+) -> None:
+    inbox = storage.inbox()
+    await inbox.store([arrival(1)])
+    overtaken = await claim_one(inbox)
+    alarm = await danger(inbox, 2)
+    await inbox.commit(alarm, done(alarm))
+
+    await inbox.release(overtaken)
+
+    assert updates(await claim_one(storage.inbox("other"))) == [1]
+
+
 async def test_a_danger_computed_from_a_state_that_has_changed_is_lost_and_read_anew(storage: Storage) -> None:
     inbox, stored = storage.inbox(), arrival(2, "не могу дышать", ahead=True)
     await inbox.store([arrival(1)])

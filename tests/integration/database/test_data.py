@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from bot.adapters.database import data
 from bot.adapters.database.data import Retention, retire, rotate
+from bot.adapters.database.engine import Database
 from bot.adapters.database.tables import (
     ANSWERS,
     CALLBACKS,
@@ -30,6 +31,7 @@ from bot.adapters.database.tables import (
     UNANSWERED,
     UtcTime,
 )
+from bot.adapters.database.values import dump_state
 from bot.deliveries import Answered
 from bot.errors import DatabaseUnreachable, StorageError, TurnLost
 from bot.messages import Button, ChatId, ChatState, Document, Key, Kind, Reply
@@ -438,6 +440,37 @@ async def test_a_rotation_beside_a_working_bot_loses_nothing(storage: Storage) -
     assert len(await storage.outbox(new).waiting((), 100)) == 60
     for number in range(60):
         assert (await storage.inbox(database=new).read(chat(number)))[0].topic == "pain"
+
+
+async def test_a_state_written_while_it_is_sealed_anew_is_not_overwritten_with_the_one_before(
+    postgresql: Storage,
+) -> None:
+    await live(postgresql, CHAT, 1)
+    new_state = dump_state(ChatState(topic="price"))
+
+    async with postgresql.database.begin() as connection:
+        await connection.execute(sa.update(CHATS).values(sealed_state=postgresql.database.vault.seal(new_state)))
+        rotation = asyncio.create_task(rotate(postgresql.process(keys=[OTHER_KEY, KEY])))
+        await somebody_waits(postgresql.process())
+    await rotation
+
+    seen = postgresql.with_keys(OTHER_KEY)
+    assert (await seen.inbox().read(CHAT))[0].topic == "price"
+
+
+async def somebody_waits(database: Database) -> None:
+    """Return when a transaction of this database waits for another."""
+    async with asyncio.timeout(10):
+        while True:
+            async with database.begin() as connection:
+                if await connection.scalar(
+                    sa.text(
+                        "SELECT count(*) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                    )
+                ):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_a_rotation_that_was_cut_off_goes_on_the_next_time(storage: Storage) -> None:
