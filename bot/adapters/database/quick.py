@@ -7,6 +7,7 @@ disk or for another process (BEGIN IMMEDIATE, COMMIT, large deletions, closing) 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import Any
 
@@ -35,7 +36,9 @@ async def connect(path: str, timeout_s: float) -> QuickConnection:
         # Two threads use it, one after the other.
         return sqlite3.connect(path, timeout=timeout_s, check_same_thread=False)
 
-    connection = QuickConnection(open_file, iter_chunk_size=64)
+    # Opened before its thread is started: a file that can't be opened leaves nothing behind.
+    file = await asyncio.to_thread(open_file)
+    connection = QuickConnection(lambda: file, iter_chunk_size=64)
     # The thread must not keep the process alive when it has to end.
     connection._thread.daemon = True
     await connection
