@@ -6,6 +6,7 @@ The long version, with hundreds of kills, is `make faults`.
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import random
 import resource
@@ -568,9 +569,14 @@ def test_while_postgresql_is_down_a_danger_is_answered_at_once_and_the_rest_afte
 
     assert danger.text == "".join(plain(small[2].red_flags.replies["ru"]["emergency"]))
     assert unready == (503, {"status": "database", "library": unready[1]["library"]})
+    twice = 0
     for patient in patients:
         settle(patient, small[2])
-        assert topics_in(patient, small[2]) == ["pain", "onset", "language"]
+        topics = topics_in(patient, small[2])
+        assert [topic for topic, _ in itertools.groupby(topics)] == ["pain", "onset", "language"]
+        twice += len(topics) - 3
+    # What Telegram had taken in the very moment the database went could not be noted any more: the stated window.
+    assert twice <= 2
     settle(boris, small[2])
     # Each replica may have heard of it once before the database took it.
     assert topics_in(boris, small[2]) in (["danger", "language"], ["danger", "danger", "language"])

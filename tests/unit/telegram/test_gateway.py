@@ -61,7 +61,8 @@ CHAT = {"id": 1001, "type": "private", "first_name": "Анна"}
 def _time_flies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_LOOK_EVERY", 0.02)
     monkeypatch.setattr(turns, "_PAUSE", 0.02)
-    monkeypatch.setattr(gateway, "_PATIENCE", 0.2)
+    # Short beside what hangs for ever, long beside a busy disk.
+    monkeypatch.setattr(gateway, "_PATIENCE", 1.5)
 
 
 @pytest.fixture
